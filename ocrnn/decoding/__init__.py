@@ -1,0 +1,1 @@
+"""From log-probabilities per frame to text: CTC collapse, greedy and beam search."""

@@ -1,0 +1,31 @@
+"""Faults a user can mend. Each message is one line: the thing, the fault, the way out."""
+
+from __future__ import annotations
+
+
+class OcrnnError(Exception):
+    """Base of every error that ocrnn raises for bad input; `str(error)` is one line for a person."""
+
+
+class UsageError(OcrnnError):
+    """Options or arguments that cannot be carried out as given."""
+
+
+class ImageError(OcrnnError):
+    """A picture that cannot be opened or made into a line."""
+
+
+class LabelError(OcrnnError):
+    """Labels that cannot be read, or that no line can be trained on."""
+
+
+class CharsetError(OcrnnError):
+    """A charset that cannot be built, or text outside of one."""
+
+
+class ModelError(OcrnnError):
+    """A model file that is missing, damaged, foreign, or newer than this program."""
+
+
+class OutputError(OcrnnError):
+    """A result that cannot be written where it was asked for."""

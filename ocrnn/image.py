@@ -1,0 +1,201 @@
+"""Pictures become lines: the only place that opens pixels.
+
+`load_lines` turns any file into grey arrays; `LineFormat.prepare` turns one grey array into what the network takes.
+Training, evaluation, reading and the reader of an ONNX file all go through these two.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ocrnn.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Grey = npt.NDArray[np.uint8]
+"""A picture in grey, (h, w), 0 black to 255 white."""
+Line = npt.NDArray[np.float32]
+"""A prepared line, (1, H, W), 0 ground to 1 ink."""
+
+MAX_PIXELS = 64_000_000
+"""Pixels a picture may have before it counts as a bomb; a page at 600 dpi has 35 million."""
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".gif"})
+"""File name endings taken for pictures when a folder is searched."""
+
+
+@dataclass(frozen=True)
+class LineFormat:
+    """How a line is brought to the network: one height, ink bright on dark, widths in steps.
+
+    Every field has a fixed meaning in stored models: `height` H in pixels; `width_step`, W is a multiple of it;
+    `margin`, columns of ground kept at either end, so that a tight crop does not put a stroke on the border.
+    """
+
+    height: int = 40
+    width_step: int = 16
+    margin: int = 4
+
+    def width(self, height_px: int, width_px: int) -> int:
+        """W of a picture of this size once it is prepared."""
+        inner = max(1, round(width_px * self.height / height_px))
+        return -(-(inner + 2 * self.margin) // self.width_step) * self.width_step
+
+    def scale(self, height_px: int, width_px: int) -> float:
+        """Columns of the prepared line for each column of the picture; its column 0 stands at `margin`."""
+        return max(1, round(width_px * self.height / height_px)) / width_px
+
+    def prepare(self, grey: Grey, *, max_pixels: int = MAX_PIXELS) -> Line:
+        """Line (1, H, W) float32, ink near 1 and ground near 0, of a grey picture (h, w) of either polarity.
+
+        Resizes with the aspect ratio kept, makes dark ground light, stretches the contrast between the darkest and the
+        lightest half percent, and adds ground to the right up to a multiple of `width_step`.
+        Raises ImageError when the line would be wider than `max_pixels` allows.
+        """
+        height, width = grey.shape
+        full = self.width(height, width)
+        if full * self.height > max_pixels:
+            raise ImageError(
+                f"a picture of {width}x{height} makes a line of {full}x{self.height} pixels; "
+                f"cut it, or raise --max-pixels above {full * self.height}"
+            )
+        inner = max(1, round(width * self.height / height))
+        method = cv2.INTER_AREA if height > self.height else cv2.INTER_CUBIC
+        small = cv2.resize(grey, (inner, self.height), interpolation=method)
+        ink = _ink(small)
+        line = np.zeros((1, self.height, full), np.float32)
+        line[0, :, self.margin : self.margin + inner] = ink
+        return line
+
+
+def _ink(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Ink (h, w), 0 ground to 1 stroke, of a grey line: contrast stretched, the ground found at its border."""
+    counts = np.bincount(grey.ravel(), minlength=256).cumsum()
+    low = int(np.searchsorted(counts, 0.005 * grey.size, side="right"))
+    high = int(np.searchsorted(counts, 0.995 * grey.size))
+    # Less than 24 levels between ground and ink is noise on an empty picture: stretching it would invent strokes.
+    span = max(high - low, 24)
+    middle = (low + high) / 2
+    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+    # Letters cover less than half of a line; where a bold word covers more, its border still shows the ground.
+    light = 0.5 * float(np.mean(grey > middle)) + 0.5 * float(np.mean(border > middle))
+    # Exact mirror images of one another, so that a negative reads as its positive does.
+    ink = (high - grey.astype(np.float32)) if light >= 0.5 else (grey.astype(np.float32) - low)
+    return np.clip(ink / np.float32(span), 0.0, 1.0, out=ink)
+
+
+def load_lines(
+    source: str | Path | bytes | BinaryIO | Grey | Image.Image, *, max_pixels: int = MAX_PIXELS
+) -> list[Grey]:
+    """Grey pictures (h, w) of a file, its bytes, an open binary file, an array or a PIL image: one for each page.
+
+    Takes any pixel mode: transparent ground becomes white, 16-bit and float values are scaled by their own range,
+    CMYK is converted, the EXIF turn is applied. An array is (h, w) grey, (h, w, 3) RGB or (h, w, 4) RGBA, of uint8,
+    uint16, bool, or float in 0..1. Raises ImageError for whatever cannot be opened whole, or has over `max_pixels`.
+    """
+    from PIL import Image
+
+    if isinstance(source, np.ndarray):
+        return [_array_to_grey(source, max_pixels)]
+    if isinstance(source, Image.Image):
+        return [_to_grey(source)]
+    name, data = _bytes(source)
+    if not data:
+        raise ImageError(f"{name}: the file is empty; save the picture again")
+    return _decode(name, data, max_pixels)
+
+
+def _bytes(source: str | Path | bytes | BinaryIO) -> tuple[str, bytes]:
+    if isinstance(source, bytes):
+        return "picture", source
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            return str(source), Path(source).read_bytes()
+        except FileNotFoundError:
+            raise ImageError(f"{source}: no such file; check the path") from None
+        except OSError as fault:
+            raise ImageError(f"{source}: cannot be read ({fault.strerror}); check the path and its rights") from None
+    return str(getattr(source, "name", "stdin")), source.read()
+
+
+def _decode(name: str, data: bytes, max_pixels: int) -> list[Grey]:
+    from PIL import Image, ImageSequence, UnidentifiedImageError
+
+    lines = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's bomb warning: the limit below is ours and is an error
+            with Image.open(io.BytesIO(data)) as picture:
+                for page in ImageSequence.Iterator(picture):
+                    if page.width * page.height > max_pixels:
+                        raise ImageError(
+                            f"{name}: {page.width}x{page.height} pixels, over the limit of {max_pixels}; "
+                            f"raise --max-pixels if the picture is meant to be that large"
+                        )
+                    lines.append(_to_grey(page))
+    except UnidentifiedImageError:
+        raise ImageError(f"{name}: not a picture; give PNG, JPEG, WebP, BMP, PNM, TIFF or GIF") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"{name}: too many pixels; raise --max-pixels if the picture is meant to be that large") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as fault:
+        reason = " ".join(str(fault).split()) or type(fault).__name__
+        raise ImageError(f"{name}: the picture is damaged ({reason}); save it again") from None
+    return lines
+
+
+def _to_grey(picture: Image.Image) -> Grey:
+    """Grey of one PIL page in any mode, turned as its EXIF says."""
+    from PIL import ImageOps
+
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith(("I", "F")):
+        return _range_to_grey(np.asarray(picture))
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        return _over_white(np.asarray(picture.convert("RGBA")))
+    return np.asarray(picture.convert("L"))
+
+
+def _array_to_grey(array: npt.NDArray[Any], max_pixels: int) -> Grey:
+    shape = array.shape
+    if array.ndim == 3 and shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (3, 4)) or array.size == 0:
+        raise ImageError(f"an array of shape {shape} is not a picture; give (h, w), (h, w, 3) RGB or (h, w, 4) RGBA")
+    if shape[0] * shape[1] > max_pixels:
+        raise ImageError(f"an array of {shape[1]}x{shape[0]} pixels is over the limit of {max_pixels}; raise max_pixels")
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    if array.dtype != np.uint8:
+        array = _range_to_grey(array)
+    if array.ndim == 2:
+        return np.ascontiguousarray(array)
+    return _over_white(array) if array.shape[2] == 4 else cv2.cvtColor(array, cv2.COLOR_RGB2GRAY).astype(np.uint8)
+
+
+def _over_white(rgba: npt.NDArray[np.uint8]) -> Grey:
+    """Grey of an RGBA picture laid on white; on black where white would hide it: light ink on nothing."""
+    grey = cv2.cvtColor(np.ascontiguousarray(rgba[:, :, :3]), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    alpha = rgba[:, :, 3].astype(np.float32) / 255
+    weight = float(alpha.sum())
+    ground = 0.0 if 0 < weight < 0.98 * alpha.size and float((grey * alpha).sum()) / weight > 200 else 255.0
+    return np.rint(grey * alpha + ground * (1 - alpha)).astype(np.uint8)
+
+
+def _range_to_grey(array: npt.NDArray[Any]) -> Grey:
+    """Grey of 16-bit, 32-bit or float values: full scale is 1 for floats up to 1, else 255, else 65535, else the maximum."""
+    values = np.nan_to_num(array.astype(np.float64), posinf=0.0, neginf=0.0)
+    top = float(values.max(initial=0.0))
+    is_float = np.issubdtype(array.dtype, np.floating)
+    scales = (1.0, 255.0, 65535.0) if is_float else (65535.0,) if array.dtype.itemsize == 2 else (255.0, 65535.0)
+    full = next((scale for scale in scales if top <= scale), top)
+    return np.rint(np.clip(values / full, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Teaching a network: batches, the loop, checkpoints."""

@@ -1,0 +1,1 @@
+"""Reading pictures: one, many, or folders unattended."""
