@@ -1,0 +1,285 @@
+"""Lines made from fonts and texts: every kind of document that the shipped models must read.
+
+A kind is what it says, which faces it is set in, and what became of the paper. `Synthesizer.line` draws one at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ocrnn.charset import Charset
+from ocrnn.image import Grey
+from ocrnn.synth import degrade, texts
+from ocrnn.synth.fonts import Face, open_faces
+from ocrnn.synth.render import Ink, Setting, draw
+from ocrnn.synth.texts import Texts
+
+_MODERN = ("en", "en", "en", "fr", "de", "es", "it", "pt", "nl", "pl", "cs", "sv")
+_TEXT_FACES = ("serif", "serif", "sans", "condensed", "slab", "mono", "old-style")
+_ANY_FACES = ("serif", "sans", "condensed", "display", "slab", "stencil", "signage-plates", "old-style", "mono", "handwriting")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of line: the share of lines it makes up, its face categories, the languages of its running text."""
+
+    name: str
+    share: float
+    faces: tuple[str, ...]
+    languages: tuple[str, ...] = _MODERN
+
+
+KINDS = (
+    Kind("print", 0.19, _TEXT_FACES),
+    Kind("book", 0.16, ("old-style", "old-style", "serif"), ("en", "fr", "es", "fr", "es", "it", "de", "pt")),
+    Kind("fraktur", 0.04, ("blackletter",), ("de",)),
+    Kind("typewriter", 0.09, ("typewriter", "typewriter", "mono"), ("fr", "fr", "en", "de")),
+    Kind("receipt", 0.18, ("receipt-pixel", "mono", "mono", "condensed", "sans", "ocr-mrz", "typewriter")),
+    Kind("form", 0.12, ("sans", "serif", "sans", "typewriter", "condensed", "mono")),
+    Kind("word", 0.14, _ANY_FACES),
+    Kind("captcha", 0.03, _ANY_FACES),
+    Kind("handwriting", 0.04, ("handwriting",), ("fr", "fr", "en")),
+    Kind("meter", 0.01, ("seven-segment", "ocr-mrz")),
+)
+
+
+class Synthesizer:
+    """Draws lines of every kind from a folder of fonts and a folder of texts.
+
+    The n-th line of a seed is always the same: `line(np.random.default_rng((seed, n)))`.
+    """
+
+    def __init__(self, fonts: Path, sentences: Path, charset: Charset) -> None:
+        """Raises UsageError when a folder has nothing to use."""
+        self.charset = charset
+        self.texts = Texts.open(sentences, charset)
+        self._faces: dict[str, list[list[Face]]] = {}
+        families: dict[str, dict[str, list[Face]]] = {}
+        for face in open_faces(fonts):
+            family = face.path.stem.split("-")[0].split("_")[0]
+            families.setdefault(face.category, {}).setdefault(family, []).append(face)
+        self._faces = {category: list(members.values()) for category, members in families.items()}
+        self._shares = np.array([kind.share for kind in KINDS]) / sum(kind.share for kind in KINDS)
+
+    def line(self, rng: np.random.Generator, *, longest: int = 95, kind: str | None = None) -> tuple[Grey, str]:
+        """Picture (h, w) uint8 of one line, and its text: at most about `longest` characters of the charset."""
+        while True:
+            chosen = next((k for k in KINDS if k.name == kind), None) or KINDS[rng.choice(len(KINDS), p=self._shares)]
+            text = self._text(chosen, rng, longest)
+            face = self._face(chosen, text, rng)
+            if face is None:
+                continue
+            if face.capitals:
+                text = text.upper()
+            text = " ".join(text.split())
+            if not text or self.charset.strangers(text) or not face.draws(text):
+                continue
+            ink = draw(text, face, _setting(chosen, rng), rng)
+            if ink.shape[1] < 2 or float(ink.max()) < 0.3:
+                continue
+            return self._picture(chosen, ink, face, text, rng), text
+
+    def _text(self, kind: Kind, rng: np.random.Generator, longest: int) -> str:
+        choice = rng.random()
+        short = int(rng.integers(2, max(3, min(26, longest))))
+        length = short if rng.random() < 0.45 else int(rng.integers(2, longest + 1))
+        if kind.name == "word":
+            return self.texts.word(rng, kind.languages)
+        if kind.name == "captcha":
+            return texts.code(rng, int(rng.integers(3, 9)))
+        if kind.name == "meter":
+            return texts.number(rng)
+        if kind.name in ("receipt", "form"):
+            if choice < 0.22:
+                text = texts.number(rng)
+            elif choice < 0.6:
+                text = self.texts.document(rng)[:longest]
+            elif choice < 0.68:
+                text = texts.rare(rng, self.charset, int(rng.integers(1, 12)))
+            else:
+                text = texts.vary(self.texts.running(rng, ("en", "en", *kind.languages), min(length, 50)), rng)
+            return text.upper() if rng.random() < (0.45 if kind.name == "receipt" else 0.12) else text
+        if choice < 0.05:
+            return texts.rare(rng, self.charset, int(rng.integers(1, 24)))
+        if choice < 0.1:
+            return texts.number(rng)
+        text = texts.vary(self.texts.running(rng, kind.languages, length), rng)
+        if kind.name == "typewriter" and rng.random() < 0.5:
+            return texts.typed(text)
+        if kind.name == "fraktur" or (kind.name == "book" and rng.random() < 0.3):
+            return texts.with_long_s(text)
+        return text
+
+    def _face(self, kind: Kind, text: str, rng: np.random.Generator) -> Face | None:
+        for _ in range(8):
+            families = self._faces.get(kind.faces[rng.integers(len(kind.faces))])
+            if families:
+                faces = families[rng.integers(len(families))]
+                face = faces[rng.integers(len(faces))]
+                if face.draws(text.upper() if face.capitals else text):
+                    return face
+        return None
+
+    def _picture(self, kind: Kind, ink: Ink, face: Face, text: str, rng: np.random.Generator) -> Grey:
+        """Everything that happens to the ink between the press and the file, in the order it happens."""
+        words = kind.name in ("word", "captcha", "meter")
+        chance = lambda p: rng.random() < p  # noqa: E731
+        if chance(0.5):
+            ink = _stretch(ink, float(np.exp(rng.normal(0, 0.13))))
+        if chance(0.6):
+            ink = degrade.spread(ink, rng, grain=1.0 if kind.name in ("book", "fraktur", "typewriter", "receipt") else 0.5)
+        if kind.name == "typewriter" or chance(0.08):
+            ink = degrade.fade(ink, rng)
+        if kind.name in ("receipt", "meter"):
+            if chance(0.25):
+                ink = degrade.dots(ink, rng)
+            if chance(0.1):
+                ink = degrade.streaks(ink, rng)
+        ink = self._crop(kind, ink, face, rng)
+        if chance(0.07 if kind.name != "form" else 0.15):
+            _rule(ink, rng)
+        if kind.name == "captcha":
+            _scribble(ink, rng)
+        tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
+        if chance(0.45):
+            ink = degrade.warp(ink, rng, tilt_deg=tilt * (2.2 if kind.name == "word" and chance(0.4) else 1), shear=0.25 if words else 0.1, fill=0.0)
+        if chance(0.12):
+            ink = degrade.wave(ink, rng, 0.06 * ink.shape[0], 0.0)
+        if kind.name == "word" and chance(0.45):
+            ink = degrade.tilt_in_depth(ink, rng, 0.16, 0.0)
+        if words:
+            grey = self._sign(ink, rng) if kind.name == "word" else degrade.lay(ink, rng, contrast=(0.35, 1.0), texture=1)
+            grey = 255 - grey if chance(0.45) else grey
+        else:
+            # A ground that shows after thresholding hides the text: what becomes black and white starts even.
+            bitonal = chance(0.5 if kind.name in ("book", "fraktur", "form") else 0.3)
+            clean = bitonal or (kind.name in ("print", "form", "receipt") and chance(0.3))
+            contrast = (0.75, 1.0) if clean else (0.22, 0.95)
+            if chance(0.06):
+                ink = np.maximum(ink, _bleed(ink, rng))
+            grey = degrade.lay(ink, rng, contrast=contrast, texture=0.3 if bitonal else 0 if clean else 1)
+            if bitonal:
+                return _scan(kind, degrade.binarise(grey, rng), rng)
+            grey = 255 - grey if chance(0.04) else grey
+        return _scan(kind, grey, rng)
+
+    def _crop(self, kind: Kind, ink: Ink, face: Face, rng: np.random.Generator) -> Ink:
+        """Cut the line out of its page: tight, fair or loose, with parts of the neighbours where there is room."""
+        rows = np.flatnonzero(ink.max(1) > 0.2)
+        top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, ink.shape[0])
+        em = ink.shape[0] * 0.55
+        # Boxes drawn by eye hug the ink; boxes of a layout engine follow ascender and descender.
+        if bottom - top < 0.35 * em or rng.random() < 0.3:
+            top, bottom = min(top, int(0.27 * ink.shape[0])), max(bottom, int(0.76 * ink.shape[0]))
+        loose = rng.random()
+        most = 0.1 if loose < 0.35 else 0.35 if loose < 0.8 else 0.9 if kind.name != "form" else 0.4
+        above, below, left, right = (int(v * em) for v in rng.uniform((-0.02, -0.02, 0, 0), (most, most, 1.2 * most, 1.2 * most)))
+        height, width = bottom - top + above + below, ink.shape[1] + left + right
+        page = np.zeros((height, width), np.float32)
+        _paste(page, ink, above - top, left)
+        if kind.name not in ("word", "captcha", "meter") and rng.random() < 0.45:
+            neighbour = draw(self._neighbour(kind, rng, face), face, Setting(max(10, int(em * 0.8))), rng)
+            leading = rng.uniform(1.0, 1.5) * em
+            for direction in (-1, 1):
+                if rng.random() < 0.6:
+                    _paste(page, neighbour, int(above - top + direction * leading), left - int(rng.integers(0, 1 + int(em))))
+        return page
+
+    def _neighbour(self, kind: Kind, rng: np.random.Generator, face: Face) -> str:
+        text = self.texts.running(rng, kind.languages, int(rng.integers(10, 80)))
+        return "".join(c for c in (text.upper() if face.capitals else text) if c in face.characters or c == " ") or "."
+
+    def _sign(self, ink: Ink, rng: np.random.Generator) -> Grey:
+        """A word in the wild: outlined or shadowed letters on a textured, unevenly lit ground."""
+        if rng.random() < 0.15:
+            shift = max(1, ink.shape[0] // 20)
+            shadow = np.roll(np.roll(ink, shift, 0), shift, 1) * np.float32(rng.uniform(0.3, 0.7))
+            ink = np.maximum(ink, shadow * (rng.random() < 0.5)) - 0.4 * shadow * (ink < 0.3)
+        elif rng.random() < 0.1:
+            ink = cv2.morphologyEx(ink, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(np.float32)
+        return degrade.lay(ink, rng, contrast=(0.15, 0.95), texture=float(rng.choice([0.0, 1.0, 2.5])))
+
+
+def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
+    em = int(rng.integers(28, 60)) // 4 * 4
+    if kind.name == "typewriter":
+        jump = float(rng.choice([0, 0.01, 0.025])) * em
+        return Setting(em, space=1.0, tracking=float(rng.choice([0, 0, 0.05])), jump_px=jump, fade=float(rng.choice([0, 0.15, 0.3])))
+    if kind.name == "captcha":
+        return Setting(em, tracking=float(rng.uniform(-0.08, 0.35)), jump_px=0.08 * em, turn_deg=float(rng.uniform(0, 18)))
+    tracking = float(rng.uniform(-0.03, 0.2)) if rng.random() < 0.15 else 0.0
+    return Setting(em, space=float(np.exp(rng.normal(0.05, 0.25))), tracking=tracking)
+
+
+def _scan(kind: Kind, grey: Grey, rng: np.random.Generator) -> Grey:
+    """Resolution, focus, black and white, compression: what the capturing device adds."""
+    low = {"form": 0.75, "word": 0.5, "receipt": 0.45, "captcha": 0.3}.get(kind.name, 0.25)
+    if rng.random() < low:
+        smallest = 13 if kind.name in ("form", "word") else 16
+        if rng.random() < 0.3:
+            grey = degrade.blur(grey, rng, 0.02)
+        height = int(rng.integers(smallest, 34))
+        if kind.name == "form" and rng.random() < 0.5:
+            grey = degrade.binarise(degrade.lower(grey, rng, 2 * height), rng)
+        grey = degrade.lower(grey, rng, height)
+    elif rng.random() < 0.35:
+        grey = degrade.blur(grey, rng, 0.045 if kind.name == "word" else 0.025)
+    if rng.random() < 0.3:
+        grain = degrade.noise(grey.shape, rng, float(rng.choice([0.0, 0.8]))) * np.float32(rng.uniform(1, 9))
+        grey = np.clip(grey + grain, 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        grey = degrade.compress(grey, rng, 20)
+    return np.ascontiguousarray(grey)
+
+
+def _stretch(ink: Ink, factor: float) -> Ink:
+    width = max(2, round(ink.shape[1] * factor))
+    return cv2.resize(ink, (width, ink.shape[0]), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+
+
+def _paste(page: Ink, ink: Ink, top: int, left: int) -> None:
+    """Add ink to the page where it falls inside it."""
+    y0, y1 = max(0, top), min(page.shape[0], top + ink.shape[0])
+    x0, x1 = max(0, left), min(page.shape[1], left + ink.shape[1])
+    if y0 < y1 and x0 < x1:
+        part = page[y0:y1, x0:x1]
+        np.maximum(part, ink[y0 - top : y1 - top, x0 - left : x1 - left], out=part)
+
+
+def _rule(ink: Ink, rng: np.random.Generator) -> None:
+    """An underline, the line of a form, or the side of a box."""
+    height, width = ink.shape
+    thick = max(1, int(rng.integers(1, 2 + height // 24)))
+    if rng.random() < 0.75:
+        at = int(height * rng.choice([rng.uniform(0.0, 0.1), rng.uniform(0.82, 1.0)]))
+        ink[at : at + thick] = np.float32(rng.uniform(0.5, 1))
+    else:
+        at = int(rng.choice([0, max(0, width - thick)]))
+        ink[:, at : at + thick] = np.float32(rng.uniform(0.5, 1))
+
+
+def _scribble(ink: Ink, rng: np.random.Generator) -> None:
+    """Lines and specks strewn over a captcha."""
+    height, width = ink.shape
+    point: Any = lambda: (int(rng.integers(width)), int(rng.integers(height)))  # noqa: E731
+    for _ in range(int(rng.integers(0, 7))):
+        cv2.line(ink, point(), point(), float(rng.uniform(0.4, 1)), int(rng.integers(1, 3)), cv2.LINE_AA)
+    for _ in range(int(rng.choice([0, 10, 40]))):
+        cv2.circle(ink, point(), int(rng.integers(0, 3)), float(rng.uniform(0.4, 1)), -1)
+
+
+def _bleed(ink: Ink, rng: np.random.Generator) -> Ink:
+    """The other side of the sheet shining through, mirrored and soft."""
+    ghost = cv2.GaussianBlur(np.roll(ink[:, ::-1], int(rng.integers(3, 30)), 1), (0, 0), 1.5)
+    return (ghost * np.float32(rng.uniform(0.08, 0.25))).astype(np.float32)
+
+
+def fits(text_classes: Sequence[int], frames: int) -> bool:
+    """Tell whether CTC can align a text to T frames: one for each character and one between equal neighbours."""
+    return len(text_classes) + sum(a == b for a, b in zip(text_classes, text_classes[1:])) <= frames  # noqa: B905,RUF007

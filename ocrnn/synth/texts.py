@@ -1,0 +1,147 @@
+"""What the lines say: running text of several languages, forms and receipts, numbers, codes, single words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ocrnn.charset import Charset
+from ocrnn.errors import UsageError
+
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS = "0123456789"
+_MARKS = ".,:;!?-/()'\"%&$€£#*+=@_|[]<>"
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Sentences by language (the file's stem); `mul` holds document-like lines."""
+
+    sentences: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def open(cls, folder: Path, charset: Charset) -> Texts:
+        """Read `<language>.txt` files, one sentence a line; lines with characters outside the charset are left out.
+
+        Raises UsageError when nothing is left.
+        """
+        sentences = {}
+        for path in sorted(folder.glob("*.txt")):
+            lines = unicodedata.normalize("NFC", path.read_text(encoding="utf-8")).split("\n")
+            kept = tuple(clean for line in lines if (clean := " ".join(line.split())) and not charset.strangers(clean))
+            if len(kept) > len(lines) // 10:
+                sentences[path.stem] = kept
+        if not sentences:
+            raise UsageError(f"{folder}: no text file whose lines the charset covers; give another --texts folder")
+        return cls(sentences)
+
+    def running(self, rng: np.random.Generator, languages: Sequence[str], length: int) -> str:
+        """About `length` characters of running text, cut between words, of one language picked from those named."""
+        known = [language for language in languages if language in self.sentences] or sorted(self.sentences)
+        lines = self.sentences[known[rng.integers(len(known))]]
+        text = lines[rng.integers(len(lines))]
+        while len(text) < length:
+            text += " " + lines[rng.integers(len(lines))]
+        words = text.split(" ")
+        start = int(rng.integers(max(1, len(words) - length // 6)))
+        return _cut(words[start:], length) if rng.random() < 0.8 else _cut(words, length)
+
+    def document(self, rng: np.random.Generator) -> str:
+        """One line of a form, receipt or letter head."""
+        lines = self.sentences.get("mul") or next(iter(self.sentences.values()))
+        return lines[rng.integers(len(lines))]
+
+    def word(self, rng: np.random.Generator, languages: Sequence[str]) -> str:
+        """One word, or two short ones, as on signs: in capitals more often than not."""
+        text = self.running(rng, languages, int(rng.integers(4, 14))).strip(" ,.;:!?()\"'-")
+        choice = rng.random()
+        if choice < 0.1:
+            text = number(rng)
+        elif choice < 0.55:
+            text = text.upper()
+        elif choice < 0.8:
+            text = text.title() if rng.random() < 0.7 else text
+        return text or "A"
+
+
+def number(rng: np.random.Generator) -> str:
+    """Amount, date, time, code or plain number."""
+    digits = lambda n: "".join(_DIGITS[i] for i in rng.integers(10, size=n))  # noqa: E731
+    capitals = lambda n: "".join(_CAPITALS[i] for i in rng.integers(26, size=n))  # noqa: E731
+    value = float(np.exp(rng.normal(3, 2)))
+    day, month, year = rng.integers(1, 29), rng.integers(1, 13), rng.integers(1900, 2030)
+    makers = (
+        lambda: f"{value:.2f}",
+        lambda: f"{value:,.2f}",
+        lambda: f"{value:.2f}".replace(".", ","),
+        lambda: f"${value:.2f}",
+        lambda: f"{value:.0f}%",
+        lambda: f"RM {value:.2f}",
+        lambda: f"-{value:.2f}",
+        lambda: digits(int(rng.integers(1, 9))),
+        lambda: digits(int(rng.integers(1, 4))),
+        lambda: f"{day:02d}/{month:02d}/{year}",
+        lambda: f"{day}-{month}-{year % 100:02d}",
+        lambda: f"{day:02d}.{month:02d}.{year}",
+        lambda: f"{rng.integers(24):02d}:{rng.integers(60):02d}" + (f":{rng.integers(60):02d}" if rng.random() < 0.4 else ""),
+        lambda: f"{capitals(int(rng.integers(1, 4)))}{digits(int(rng.integers(1, 6)))}",
+        lambda: f"{capitals(3)}-{digits(4)}",
+        lambda: f"({digits(3)}) {digits(3)}-{digits(4)}",
+        lambda: f"#{digits(int(rng.integers(2, 7)))}",
+        lambda: f"{digits(1)} x {value:.2f}",
+        lambda: f"{rng.integers(1, 100)}.",
+        lambda: f"({rng.integers(1, 20)})",
+    )
+    return makers[rng.integers(len(makers))]()
+
+
+def code(rng: np.random.Generator, length: int) -> str:
+    """Letters and digits without meaning, as in a captcha: digits alone, capitals and digits, or all."""
+    alphabet = (_DIGITS, _CAPITALS + _DIGITS, _CAPITALS + _CAPITALS.lower() + _DIGITS)[rng.integers(3)]
+    return "".join(alphabet[i] for i in rng.integers(len(alphabet), size=length))
+
+
+def rare(rng: np.random.Generator, charset: Charset, length: int) -> str:
+    """Characters drawn evenly from the charset in groups: what running text too seldom shows."""
+    pool = charset.characters if rng.random() < 0.4 else _MARKS + _DIGITS + _CAPITALS
+    picked = [pool[i] for i in rng.integers(len(pool), size=length)]
+    for at in np.flatnonzero(rng.random(length) < 0.15):
+        picked[at] = " "
+    return " ".join("".join(picked).split()) or "-"
+
+
+def vary(text: str, rng: np.random.Generator) -> str:
+    """Sometimes in capitals, sometimes with typographic quotes and dashes, sometimes one character alone."""
+    choice = rng.random()
+    if choice < 0.07:
+        return text.upper()
+    if choice < 0.09:
+        return text.title()
+    if choice < 0.14:
+        text = re.sub(r'"([^"]*)"', "“\\1”", text).replace("'", "’").replace(" - ", " — ")
+    return text
+
+
+def with_long_s(text: str) -> str:
+    """Round s as the long ſ wherever a letter follows, as printers set it until about 1800, Fraktur until 1941."""
+    return re.sub(r"s(?=[^\W\d_])", "ſ", text)
+
+
+def typed(text: str) -> str:
+    """As French typists set it: a space before high punctuation and around dashes, straight quotes."""
+    text = re.sub(r"\s*([;:!?])", r" \1", text)
+    return text.translate(str.maketrans("’‘“”«»–—", "''\"\"\"\"--"))
+
+
+def _cut(words: Sequence[str], length: int) -> str:
+    text = ""
+    for word in words:
+        if text and len(text) + 1 + len(word) > length:
+            break
+        text = f"{text} {word}" if text else word
+    return text[: max(length, 1) * 2].strip()
