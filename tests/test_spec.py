@@ -1,0 +1,125 @@
+"""Architectures by the arithmetic of their layers, and the stored form of a model's description."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from ocrnn.charset import Charset
+from ocrnn.errors import ModelError, UsageError
+from ocrnn.image import LineFormat
+from ocrnn.spec import FORMAT, Architecture, ModelSpec, Stage
+
+
+def convolved(pixels: int, kernel: int, stride: int, border: int) -> int:
+    """Size after a convolution, by placing the kernel step by step."""
+    places = 0
+    at = -border
+    while at + kernel <= pixels + border:
+        places, at = places + 1, at + stride
+    return places
+
+
+@pytest.mark.parametrize("stage", [Stage(1), Stage(1, kernel=5, stride=2), Stage(1, kernel=2, pad=False)])
+def test_stage_size_is_where_the_kernel_fits(stage: Stage) -> None:
+    border = stage.kernel // 2 if stage.pad else 0
+    for pixels in range(stage.kernel, 60):
+        assert stage.size(pixels, axis=1) == convolved(pixels, stage.kernel, stage.stride, border)
+
+
+def test_the_paper_has_the_sizes_of_its_table() -> None:
+    """Table 1 of arXiv 1507.05717: 32 rows become 1; 100 columns make 24 frames, by way of 50 and 25."""
+    paper = Architecture.named("paper")
+    assert paper.height == 32
+    assert paper.rows() == 1
+    assert paper.frames(100) == 24
+    assert paper.frames(160) == 39
+    assert [stage.channels for stage in paper.stages] == [64, 128, 256, 256, 512, 512, 512]
+    assert (paper.hidden, paper.layers, paper.shortcut) == (256, 2, False)
+
+
+def test_fast_makes_a_frame_of_four_columns() -> None:
+    fast = Architecture.named("fast")
+    assert fast == Architecture()
+    for width in range(16, 400, 16):
+        assert fast.frames(width) == width // 4
+    assert fast.rows() == 5
+    assert fast.frames(0) >= 0
+
+
+def test_named_takes_another_backbone_or_cell() -> None:
+    assert Architecture.named("fast", cell="gru").cell == "gru"
+    assert Architecture.named("paper", backbone="resnet").backbone == "resnet"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"preset": "huge"}, "--arch huge: no such choice; take one of fast, accurate, paper"),
+        ({"preset": "fast", "cell": "mamba"}, "--cell mamba: .*lstm, gru, rnn"),
+        ({"preset": "fast", "backbone": "vit"}, "--backbone vit: .*vgg, resnet"),
+    ],
+)
+def test_unknown_choices_are_refused(arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Architecture.named(**arguments)
+
+
+SPEC = ModelSpec(Charset("aé€ \u0364"), temperature=1.25, about={"data": "none", "cer": {"receipts": 0.05}})
+
+
+@pytest.mark.parametrize("preset", ["fast", "accurate", "paper"])
+def test_json_round_trip(preset: str) -> None:
+    architecture = Architecture.named(preset)
+    line_format = LineFormat(height=architecture.height)
+    spec = dataclasses.replace(SPEC, architecture=architecture, line_format=line_format)
+    text = spec.to_json()
+    assert "\n" not in text
+    assert ModelSpec.from_json(text) == spec
+    assert ModelSpec.from_json(text).to_json() == text
+
+
+def test_a_stored_spec_of_format_1_still_opens() -> None:
+    """Written once by hand, not by `to_json`: what stands in files must keep its meaning."""
+    stored = (
+        '{"ocrnn": 1, "charset": "ab", "line_format": {"height": 32, "width_step": 4, "margin": 2}, "architecture": '
+        '{"preset": "fast", "backbone": "vgg", "cell": "gru", "height": 32, "stages": [{"channels": 8, "kernel": 3, '
+        '"stride": 2, "pool": [2, 1], "norm": true, "pad": true, "repeat": 0}], "collapse": "max", "hidden": 16, '
+        '"layers": 1, "dropout": 0.0, "shortcut": false}, "temperature": 1.5, "about": {"licence": "Apache-2.0"}}'
+    )
+    spec = ModelSpec.from_json(stored)
+    assert spec.charset.characters == "ab"
+    assert spec.line_format == LineFormat(32, 4, 2)
+    assert spec.architecture.stages == (Stage(8, stride=2, pool=(2, 1)),)
+    assert (spec.architecture.cell, spec.architecture.hidden, spec.temperature) == ("gru", 16, 1.5)
+    assert spec.about == {"licence": "Apache-2.0"}
+
+
+def changed(**changes: Any) -> str:
+    """The spec as stored, with top-level keys changed; None takes one away."""
+    stored = json.loads(SPEC.to_json()) | changes
+    return json.dumps({key: value for key, value in stored.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "my.onnx: its description is not JSON"),
+        ("[]", "my.onnx: not an ocrnn model"),
+        ('{"charset": "ab"}', "my.onnx: not an ocrnn model"),
+        (changed(ocrnn=FORMAT + 1), rf"has model format {FORMAT + 1}, this ocrnn knows up to {FORMAT}; upgrade"),
+        (changed(charset=None), "description is damaged .*charset"),
+        (changed(charset="aa"), "description is damaged .*twice"),
+        (changed(line_format={"height": 40, "colour": 1}), "description is damaged .*colour"),
+        (changed(architecture={"preset": "fast"}), "description is damaged .*stages"),
+        (changed(surprise=1), "description is damaged .*surprise"),
+        (changed(line_format={"height": 48}), "48 px high but the network takes 40"),
+    ],
+)
+def test_foreign_newer_and_damaged_specs(text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        ModelSpec.from_json(text, name="my.onnx")
+    assert "\n" not in str(caught.value)
