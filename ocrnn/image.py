@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -30,8 +32,18 @@ Line = npt.NDArray[np.float32]
 MAX_PIXELS = 64_000_000
 """Pixels a picture may have before it counts as a bomb; a page at 600 dpi has 35 million."""
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".gif"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".gif"}
+)
 """File name endings taken for pictures when a folder is searched."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "TIFF", "GIF")
+"""Pillow's names of the formats that are opened. Others are refused: it hands EPS to a program that runs it as code."""
+
+_ORIENTATION = 0x0112
+"""The EXIF tag that says how a picture must be turned."""
+_QUARTER_TURNS = (5, 6, 7, 8)
+"""Its values that exchange height and width."""
 
 
 @dataclass(frozen=True)
@@ -109,48 +121,82 @@ def load_lines(
         return [_array_to_grey(source, max_pixels)]
     if isinstance(source, Image.Image):
         return [_to_grey(source)]
-    name, data = _bytes(source)
-    if not data:
-        raise ImageError(f"{name}: the file is empty; save the picture again")
-    return _decode(name, data, max_pixels)
+    return _decode(*_bytes(source), max_pixels)
+
+
+def size(path: str | Path) -> tuple[int, int]:
+    """(height, width) in pixels of the first page of a picture file, turned as its EXIF says, from the header alone.
+
+    The same numbers as `load_lines(path)[0].shape` about five times as fast; damage behind the header stays unseen.
+    Raises ImageError for a file that is missing, empty or no picture.
+    """
+    from PIL import Image
+
+    name, data = _bytes(path)
+    with _naming(name), Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        width, height = picture.size
+        if picture.format == "TIFF":
+            # Newer Pillow has already turned the size of a TIFF, older has not: its tags 256 and 257 are never turned.
+            tags = getattr(picture, "tag_v2")  # noqa: B009
+            width, height = tags[256], tags[257]
+        if picture.format == "PNG" and "exif" not in picture.info and b"eXIf" in data:
+            picture.load()  # the turn stands behind the pixels
+        # Past the method of PNG files, which decodes the pixels to search behind them.
+        turn = Image.Image.getexif(picture).get(_ORIENTATION, 1)
+    return (width, height) if turn in _QUARTER_TURNS else (height, width)
 
 
 def _bytes(source: str | Path | bytes | BinaryIO) -> tuple[str, bytes]:
     if isinstance(source, bytes):
-        return "picture", source
-    if isinstance(source, (str, os.PathLike)):
+        name, data = "picture", source
+    elif isinstance(source, (str, os.PathLike)):
         try:
-            return str(source), Path(source).read_bytes()
+            name, data = str(source), Path(source).read_bytes()
         except FileNotFoundError:
             raise ImageError(f"{source}: no such file; check the path") from None
         except OSError as fault:
             raise ImageError(f"{source}: cannot be read ({fault.strerror}); check the path and its rights") from None
-    return str(getattr(source, "name", "stdin")), source.read()
+    else:
+        name, data = str(getattr(source, "name", "stdin")), source.read()
+    if not data:
+        raise ImageError(f"{name}: the file is empty; save the picture again")
+    return name, data
 
 
 def _decode(name: str, data: bytes, max_pixels: int) -> list[Grey]:
-    from PIL import Image, ImageSequence, UnidentifiedImageError
+    from PIL import Image, ImageSequence
 
     lines = []
+    with _naming(name), Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        for page in ImageSequence.Iterator(picture):
+            if page.width * page.height > max_pixels:
+                raise ImageError(
+                    f"{name}: {page.width}x{page.height} pixels, over the limit of {max_pixels}; "
+                    f"raise --max-pixels if the picture is meant to be that large"
+                )
+            lines.append(_to_grey(page))
+    return lines
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises for a file into an ImageError that names the file."""
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's bomb warning: the limit below is ours and is an error
-            with Image.open(io.BytesIO(data)) as picture:
-                for page in ImageSequence.Iterator(picture):
-                    if page.width * page.height > max_pixels:
-                        raise ImageError(
-                            f"{name}: {page.width}x{page.height} pixels, over the limit of {max_pixels}; "
-                            f"raise --max-pixels if the picture is meant to be that large"
-                        )
-                    lines.append(_to_grey(page))
+            warnings.simplefilter("ignore")  # Pillow's bomb warning: our limit is an error of its own
+            yield
     except UnidentifiedImageError:
         raise ImageError(f"{name}: not a picture; give PNG, JPEG, WebP, BMP, PNM, TIFF or GIF") from None
     except Image.DecompressionBombError:
-        raise ImageError(f"{name}: too many pixels; raise --max-pixels if the picture is meant to be that large") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as fault:
+        raise ImageError(
+            f"{name}: too many pixels; raise --max-pixels if the picture is meant to be that large"
+        ) from None
+    # TypeError is what Pillow makes of a TIFF whose size is missing.
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError) as fault:
         reason = " ".join(str(fault).split()) or type(fault).__name__
         raise ImageError(f"{name}: the picture is damaged ({reason}); save it again") from None
-    return lines
 
 
 def _to_grey(picture: Image.Image) -> Grey:
@@ -172,7 +218,9 @@ def _array_to_grey(array: npt.NDArray[Any], max_pixels: int) -> Grey:
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (3, 4)) or array.size == 0:
         raise ImageError(f"an array of shape {shape} is not a picture; give (h, w), (h, w, 3) RGB or (h, w, 4) RGBA")
     if shape[0] * shape[1] > max_pixels:
-        raise ImageError(f"an array of {shape[1]}x{shape[0]} pixels is over the limit of {max_pixels}; raise max_pixels")
+        raise ImageError(
+            f"an array of {shape[1]}x{shape[0]} pixels is over the limit of {max_pixels}; raise max_pixels"
+        )
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     if array.dtype != np.uint8:
@@ -192,7 +240,7 @@ def _over_white(rgba: npt.NDArray[np.uint8]) -> Grey:
 
 
 def _range_to_grey(array: npt.NDArray[Any]) -> Grey:
-    """Grey of 16-bit, 32-bit or float values: full scale is 1 for floats up to 1, else 255, else 65535, else the maximum."""
+    """Grey of 16-bit, 32-bit or float values: full scale is the least of 1, 255, 65535 or its maximum."""
     values = np.nan_to_num(array.astype(np.float64), posinf=0.0, neginf=0.0)
     top = float(values.max(initial=0.0))
     is_float = np.issubdtype(array.dtype, np.floating)

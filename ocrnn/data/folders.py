@@ -1,0 +1,83 @@
+"""Folders become paths: recursive, in natural order, without what is hidden."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ocrnn.errors import UsageError
+from ocrnn.image import SUFFIXES
+
+_DIGITS = re.compile("([0-9]+)")
+
+NameKey = tuple[tuple[str | tuple[int, str], ...], str]
+"""Sorts one name: its pieces, letters and numbers in turn, then the name itself."""
+
+
+def find_pictures(folder: str | Path, *, unreadable: Callable[[UsageError], None] | None = None) -> Iterator[Path]:
+    """Pictures (by `image.SUFFIXES`) below a folder, as `find_files` finds them."""
+    return (path for path in find_files(folder, unreadable=unreadable) if is_picture(path))
+
+
+def is_picture(path: Path) -> bool:
+    """Tell whether a path is called as pictures are; upper and lower case alike."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def find_files(folder: str | Path, *, unreadable: Callable[[UsageError], None] | None = None) -> Iterator[Path]:
+    """Files below a folder, the folder joined before each, in the order of `natural_key`.
+
+    Leaves out files and folders whose name starts with a dot. Follows links, but not one back to a folder it came
+    through. Memory holds one folder's names at a time. A folder that cannot be listed raises UsageError; with
+    `unreadable`, that is called with the error instead and the search goes on.
+    """
+    yield from _walk(Path(folder), frozenset(), unreadable)
+
+
+def natural_key(path: str | Path) -> tuple[NameKey, ...]:
+    """Sorts paths folder by folder with numbers by their value, so that line2 stands before line10.
+
+    >>> sorted(["b/line10.png", "b/Line2.png", "a10/x.png", "a9/x.png"], key=natural_key)
+    ['a9/x.png', 'a10/x.png', 'b/Line2.png', 'b/line10.png']
+    """
+    return tuple(_name_key(part) for part in Path(path).parts)
+
+
+def _walk(folder: Path, above: frozenset[str], unreadable: Callable[[UsageError], None] | None) -> Iterator[Path]:
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        with os.scandir(folder) as listing:
+            entries = [(entry.name, entry.is_dir()) for entry in listing if not entry.name.startswith(".")]
+    except OSError as fault:
+        error = _refused(folder, fault)
+        if unreadable is None:
+            raise error from None
+        unreadable(error)
+        return
+    for name, is_folder in sorted(entries, key=lambda entry: _name_key(entry[0])):
+        path = folder / name
+        if is_folder:
+            yield from _walk(path, above | {real}, unreadable)
+        else:
+            yield path
+
+
+def _refused(folder: Path, fault: OSError) -> UsageError:
+    if isinstance(fault, FileNotFoundError):
+        return UsageError(f"{folder}: no such folder; check the path")
+    if isinstance(fault, NotADirectoryError):
+        return UsageError(f"{folder}: not a folder; name the folder that holds the pictures")
+    return UsageError(f"{folder}: the folder cannot be listed ({fault.strerror}); check its rights")
+
+
+def _name_key(name: str) -> NameKey:
+    # A number sorts by its length without leading zeros, then as text: as by value, at any number of digits.
+    pieces = tuple(
+        (len(piece.lstrip("0")), piece.lstrip("0")) if place % 2 else piece.casefold()
+        for place, piece in enumerate(_DIGITS.split(name))
+    )
+    return pieces, name
