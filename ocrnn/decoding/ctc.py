@@ -1,0 +1,187 @@
+"""Connectionist temporal classification (Graves et al. 2006): from frames to text and back to frames.
+
+Every function takes `log_probs` (T, C), natural log-probabilities of the C classes in each of T frames, blank = 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrnn.charset import BLANK
+
+LogProbs = npt.NDArray[np.floating[Any]]
+"""Natural log-probabilities (T, C) of any float type; each row is a distribution."""
+Scores = npt.NDArray[np.float64]
+"""Log-probabilities in the precision all sums are taken in."""
+Span = tuple[int, int]
+"""Frames [first, last) of one character."""
+
+_CELLS = 8_000_000  # cells (frames x texts x states) aligned at a time: 8 MB of moves; a page-wide line has 50,000
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A text as classes (S of them, none the blank), its log-probability, and the frames [first, last) of each class.
+
+    `logp` is a natural logarithm: of the best path alone where `greedy` made it, of all paths found where a beam did.
+    """
+
+    classes: tuple[int, ...]
+    logp: float
+    spans: tuple[Span, ...]
+
+
+def greedy(log_probs: LogProbs) -> Hypothesis:
+    """Text of the single best path through (T, C), with its log-probability; no frames make the empty text.
+
+    >>> frames = np.log([[0.1, 0.8, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.7, 0.2], [0.3, 0.1, 0.6]])
+    >>> greedy(frames).classes
+    (1, 1, 2)
+    >>> greedy(frames).spans
+    ((0, 2), (3, 4), (4, 5))
+    """
+    scores = checked(log_probs)
+    runs = list(_runs(scores.argmax(axis=1).tolist()))
+    logp = float(scores.max(axis=1).sum())
+    return Hypothesis(tuple(number for number, _ in runs), logp, tuple(span for _, span in runs))
+
+
+def collapse(path: Iterable[int]) -> tuple[int, ...]:
+    """Classes of a path of T classes: repeats merged, then blanks dropped.
+
+    >>> collapse([0, 1, 1, 0, 1, 2, 2])
+    (1, 1, 2)
+    """
+    return tuple(number for number, _ in _runs(path))
+
+
+def log_probability(log_probs: LogProbs, classes: Sequence[int]) -> float:
+    """Natural logarithm of p(text | line), summed over every path that collapses to these S classes; -inf if none does.
+
+    The forward recursion of Graves 2006, section 4.1; the negative of the CTC loss. ValueError for a class outside of
+    1..C-1.
+
+    >>> round(math.exp(log_probability(np.log([[0.5, 0.5], [0.25, 0.75]]), [1])), 3)
+    0.875
+    """
+    scores = checked(log_probs)
+    states, skips = _states([classes], scores.shape[1])
+    last = len(classes) * 2 + 2
+    forward = _start(states)
+    for frame in scores:
+        arrived = np.logaddexp(np.logaddexp(forward[:, 2:], forward[:, 1:-1]), forward[:, :-2] + skips)
+        forward[:, 2:] = arrived + frame[states]
+    return float(np.logaddexp(forward[0, last], forward[0, last - 1]))
+
+
+def align(log_probs: LogProbs, classes: Sequence[int]) -> tuple[Span, ...]:
+    """Frames [first, last) of each of S classes on the best path that collapses to them.
+
+    Raises ValueError when no path does (fewer frames than S plus its adjacent repeats, or only paths of
+    probability 0), and for a class outside of 1..C-1.
+
+    >>> align(np.log([[0.1, 0.8, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.3, 0.1, 0.6]]), [1, 2])
+    ((0, 2), (3, 4))
+    """
+    return align_all(log_probs, [classes])[0]
+
+
+def align_all(log_probs: LogProbs, texts: Sequence[Sequence[int]]) -> list[tuple[Span, ...]]:
+    """Spans of several texts on the same frames, each as `align` gives them; 16 texts cost about as much as two."""
+    scores = checked(log_probs)
+    widest = max((len(classes) for classes in texts), default=0) * 2 + 1
+    together = max(1, _CELLS // (widest * (len(scores) + 1)))
+    groups = (texts[first : first + together] for first in range(0, len(texts), together))
+    return [tuple(span for _, span in _runs(path)) for group in groups for path in _best_paths(scores, group)]
+
+
+def character_confidences(log_probs: LogProbs, hypothesis: Hypothesis) -> tuple[float, ...]:
+    """Confidence (0..1) of each of S characters: the highest posterior its class reaches within its span.
+
+    The highest and not the mean: CTC needs one sure frame for a character, and the frames that lead up to it are torn
+    between the character and the blank even where the text is certain.
+
+    >>> frames = np.log([[0.1, 0.8, 0.1], [0.2, 0.7, 0.1], [0.3, 0.1, 0.6]])
+    >>> [round(confidence, 2) for confidence in character_confidences(frames, greedy(frames))]
+    [0.8, 0.6]
+    """
+    peaks = (
+        float(log_probs[first:last, number].max())
+        for number, (first, last) in zip(hypothesis.classes, hypothesis.spans, strict=True)
+    )
+    return tuple(min(1.0, math.exp(peak)) for peak in peaks)
+
+
+def checked(log_probs: LogProbs) -> Scores:
+    """The same (T, C) in float64; ValueError for what is no table of log-probabilities, or holds NaN."""
+    if log_probs.ndim != 2 or log_probs.shape[1] == 0:
+        raise ValueError(f"log_probs has shape {log_probs.shape}; give (T, C), one line at a time")
+    # Rounding leaves a sure class a little above 0; raw logits and NaN are what this is to catch.
+    if not (log_probs <= 1e-3).all():
+        raise ValueError("log_probs holds NaN or a positive number; give the logarithm of a softmax")
+    return np.asarray(log_probs, dtype=np.float64)
+
+
+def _runs(path: Iterable[int]) -> Iterator[tuple[int, Span]]:
+    """Class and frames of each run of equal classes on a path, those of the blank left out."""
+    first = 0
+    for number, run in groupby(path):
+        last = first + sum(1 for _ in run)
+        if number != BLANK:
+            yield int(number), (first, last)
+        first = last
+
+
+def _best_paths(scores: Scores, texts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Path of T classes with the highest probability among those that collapse to each text (Viterbi)."""
+    states, skips = _states(texts, scores.shape[1])
+    moves = np.empty((len(scores), *states.shape), dtype=np.uint8)  # states passed on the way into (frame, text, state)
+    forward = _start(states)
+    for frame, move in zip(scores, moves, strict=True):
+        stay, step, jump = forward[:, 2:], forward[:, 1:-1], forward[:, :-2] + skips
+        arrived = np.maximum(stay, step)
+        np.greater(step, stay, out=move.view(np.bool_))
+        move[jump > arrived] = 2
+        forward[:, 2:] = np.maximum(arrived, jump) + frame[states]
+    rows = np.arange(len(texts))
+    ends = np.array([len(classes) * 2 for classes in texts])
+    ends -= forward[rows, ends + 1] > forward[rows, ends + 2]
+    for classes, logp in zip(texts, forward[rows, ends + 2], strict=True):
+        if logp == -math.inf:
+            raise ValueError(f"no path of {len(scores)} frames reads as these {len(classes)} classes")
+    visited = np.empty((len(scores), len(texts)), dtype=np.intp)
+    for frame_number in range(len(scores) - 1, -1, -1):
+        visited[frame_number] = ends
+        ends = ends - moves[frame_number, rows, ends]
+    yield from np.take_along_axis(states, visited.T, axis=1).tolist()
+
+
+def _states(texts: Sequence[Sequence[int]], classes: int) -> tuple[npt.NDArray[np.intp], Scores]:
+    """States of some texts, their classes with a blank around each, and what passing over the state before costs.
+
+    Both are (texts, 2 S + 1) for the longest S. Shorter texts end in blanks that no path has to reach. The cost is 0
+    where the blank between two different characters may be left out, -inf elsewhere.
+    """
+    states = np.full((len(texts), max((len(text) for text in texts), default=0) * 2 + 1), BLANK, dtype=np.intp)
+    for row, text in zip(states, texts, strict=True):
+        for number in text:
+            if not BLANK < number < classes:
+                raise ValueError(f"class {number} is not among 1..{classes - 1}")
+        row[1 : len(text) * 2 : 2] = text
+    skips = np.full(states.shape, -math.inf)
+    skips[:, 3::2][states[:, 3::2] != states[:, 1:-2:2]] = 0.0
+    return states, skips
+
+
+def _start(states: npt.NDArray[np.intp]) -> Scores:
+    """Scores before the first frame: all in the leading blank; state s in column s + 2, so that s - 2 always exists."""
+    forward = np.full((len(states), states.shape[1] + 2), -math.inf)
+    forward[:, 2] = 0.0
+    return forward

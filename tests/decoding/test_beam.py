@@ -1,0 +1,178 @@
+"""Prefix beam search against every path written out, a plain one with dictionaries, and torch."""
+
+from __future__ import annotations
+
+import doctest
+import itertools
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ocrnn.decoding import beam
+from ocrnn.decoding.beam import beam_search
+from ocrnn.decoding.ctc import Hypothesis, align, greedy, log_probability
+from ocrnn.errors import UsageError
+
+Text = tuple[int, ...]
+Frames = npt.NDArray[np.float64]
+
+UNLIMITED = 10**9
+
+
+def random_frames(rng: np.random.Generator, frames: int, classes: int, spread: float = 1.5) -> Frames:
+    logits = rng.normal(0.0, spread, (frames, classes))
+    log_probs: Frames = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return log_probs
+
+
+def text_of(path: Text) -> Text:
+    return tuple(c for frame, c in enumerate(path) if c != 0 and (frame == 0 or path[frame - 1] != c))
+
+
+def all_texts(log_probs: Frames) -> dict[Text, float]:
+    """Every text with its probability, from every path."""
+    frames, classes = log_probs.shape
+    probabilities: dict[Text, float] = {}
+    for path in itertools.product(range(classes), repeat=frames):
+        logp = sum(log_probs[frame, number] for frame, number in enumerate(path))
+        probabilities[text_of(path)] = probabilities.get(text_of(path), 0.0) + math.exp(logp)
+    return dict(sorted(probabilities.items(), key=lambda found: -found[1]))
+
+
+def plain_search(log_probs: Frames, width: int) -> dict[Text, float]:
+    """The search as the papers write it: probabilities as such, every class tried, nothing pruned but the beam."""
+    prefixes: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}
+    for frame in np.exp(log_probs):
+        grown: dict[Text, tuple[float, float]] = {}
+        for prefix, (in_blank, in_class) in prefixes.items():
+            stays = ((in_blank + in_class) * frame[0], in_class * frame[prefix[-1]] if prefix else 0.0)
+            steps = [(prefix, stays)]
+            for number in range(1, len(frame)):
+                paths = in_blank if prefix[-1:] == (number,) else in_blank + in_class
+                steps.append(((*prefix, number), (0.0, paths * frame[number])))
+            for text, (blank, letter) in steps:
+                before = grown.get(text, (0.0, 0.0))
+                grown[text] = (before[0] + blank, before[1] + letter)
+        prefixes = dict(sorted(grown.items(), key=lambda found: -sum(found[1]))[:width])
+    return {text: sum(paths) for text, paths in prefixes.items() if sum(paths) > 0}
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_unlimited_beam_finds_every_text_with_its_whole_probability(seed: int) -> None:
+    frames, classes = [(1, 4), (4, 2), (5, 3), (3, 5), (6, 3), (5, 4)][seed % 6]
+    log_probs = random_frames(np.random.default_rng(seed), frames, classes)
+    expected = all_texts(log_probs)
+    found = beam_search(log_probs, UNLIMITED)
+    assert [hypothesis.classes for hypothesis in found] == list(expected)
+    assert [math.exp(hypothesis.logp) for hypothesis in found] == pytest.approx(list(expected.values()), rel=1e-9)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 16])
+@pytest.mark.parametrize(("frames", "classes", "spread"), [(14, 9, 1.5), (17, 23, 0.1), (30, 6, 4.0), (9, 2, 1.0)])
+def test_narrow_beam_is_the_plain_search_over_every_class(width: int, frames: int, classes: int, spread: float) -> None:
+    for seed in range(12):
+        log_probs = random_frames(np.random.default_rng(seed), frames, classes, spread)
+        expected = plain_search(log_probs, width)
+        found = beam_search(log_probs, width)
+        assert [hypothesis.classes for hypothesis in found] == list(expected), seed
+        assert [math.exp(hypothesis.logp) for hypothesis in found] == pytest.approx(list(expected.values()), rel=1e-9)
+
+
+def test_a_class_held_back_by_its_double_leaves_room_for_the_next() -> None:
+    # After two frames half of the paths of "1" end in it: neither staying nor "11" comes up to "12".
+    frames = np.log([[0.005, 0.98, 0.005, 0.01], [0.49, 0.49, 0.01, 0.01], [0.01, 0.45, 0.40, 0.14]])
+    assert beam_search(frames, 1)[0].classes == (1, 2)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_probability_of_a_text_is_that_of_ctc_loss(seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    log_probs = random_frames(np.random.default_rng(seed), 6, 4)
+    for hypothesis in beam_search(log_probs, UNLIMITED):
+        loss = torch.nn.functional.ctc_loss(
+            torch.from_numpy(log_probs)[:, None],
+            torch.tensor([hypothesis.classes], dtype=torch.long),
+            [len(log_probs)],
+            [len(hypothesis.classes)],
+            reduction="none",
+        )
+        assert hypothesis.logp == pytest.approx(-loss.item(), rel=1e-9)
+        assert hypothesis.logp == pytest.approx(log_probability(log_probs, hypothesis.classes), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_list_is_ordered_distinct_and_never_above_the_whole_probability(seed: int) -> None:
+    log_probs = random_frames(np.random.default_rng(seed), 37, 11)
+    found = beam_search(log_probs, 16)
+    assert len(found) == 16
+    assert len({hypothesis.classes for hypothesis in found}) == 16
+    logps = [hypothesis.logp for hypothesis in found]
+    assert logps == sorted(logps, reverse=True)
+    for hypothesis in found:
+        assert hypothesis.logp <= log_probability(log_probs, hypothesis.classes) + 1e-9
+        assert hypothesis.spans == align(log_probs, hypothesis.classes)
+        assert all(type(number) is int for number in hypothesis.classes)
+
+
+def test_sure_line_reads_as_greedy_does() -> None:
+    rng = np.random.default_rng(2)
+    path = np.repeat([0, 5, 0, 5, 7, 0, 200, 0], 15)
+    logits = rng.normal(0.0, 1.0, (120, 230)) + np.eye(230)[path] * 25
+    log_probs = (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+    assert beam_search(log_probs)[0].classes == greedy(log_probs).classes == (5, 5, 7, 200)
+    assert beam_search(log_probs)[0].spans == greedy(log_probs).spans == ((15, 30), (45, 60), (60, 75), (90, 105))
+
+
+def test_best_gives_the_head_of_the_list() -> None:
+    log_probs = random_frames(np.random.default_rng(4), 19, 6)
+    whole = beam_search(log_probs, 8)
+    assert len(whole) == 8
+    assert beam_search(log_probs, 8, best=3) == whole[:3]
+    assert beam_search(log_probs, 8, best=100) == whole
+
+
+def test_no_frames_are_the_empty_text() -> None:
+    assert beam_search(np.zeros((0, 5), np.float32)) == [Hypothesis((), 0.0, ())]
+
+
+def test_only_a_blank_class_reads_as_nothing() -> None:
+    assert beam_search(np.zeros((3, 1))) == [Hypothesis((), 0.0, ())]
+
+
+def test_impossible_classes_are_never_read() -> None:
+    with np.errstate(divide="ignore"):
+        frames = np.log(np.array([[0.0, 1.0, 0.0], [0.5, 0.0, 0.5], [0.0, 1.0, 0.0]]))
+    for width in (2, 3, UNLIMITED):
+        found = beam_search(frames, width)
+        assert {hypothesis.classes for hypothesis in found} == {(1, 1), (1, 2, 1)}
+        assert [hypothesis.logp for hypothesis in found] == pytest.approx([math.log(0.5)] * 2)
+
+
+def test_frames_without_any_possible_path_read_as_no_text() -> None:
+    assert beam_search(np.full((3, 4), -np.inf)) == []
+
+
+def test_long_line_keeps_its_precision() -> None:
+    log_probs = random_frames(np.random.default_rng(6), 2000, 4, 1.5)
+    found = beam_search(log_probs, 4, best=1)[0]
+    assert -math.inf < found.logp < -750  # as a probability it would be 0.0
+    assert found.logp <= log_probability(log_probs, found.classes)
+    assert len(found.spans) == len(found.classes)
+
+
+@pytest.mark.parametrize("width", [0, -3])
+def test_width_below_one_is_refused(width: int) -> None:
+    with pytest.raises(UsageError, match=rf"--beam-width {width}: .*give 1 or more"):
+        beam_search(np.zeros((2, 3)), width)
+
+
+def test_raw_logits_are_refused() -> None:
+    with pytest.raises(ValueError, match="logarithm of a softmax"):
+        beam_search(np.array([[0.5, 3.0]]))
+
+
+def test_examples_run() -> None:
+    outcome = doctest.testmod(beam)
+    assert (outcome.failed, outcome.attempted) == (0, 2)
