@@ -1,0 +1,37 @@
+"""`ocrnn info`: what a model file says about itself."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("info", epilog="\b\nocrnn info\nocrnn info runs/best.onnx")
+@click.argument("model", required=False, envvar="OCRNN_MODEL", metavar="[MODEL]")
+def command(model: str | None) -> None:
+    """Say what a model is: its characters, network, data, licence, scores and date.
+
+    MODEL is the name of a shipped model or a model file; the default model where none is given.
+    """
+    from ocrnn.model.runtime import header
+
+    spec = header(model)
+    lines, network = spec.line_format, spec.architecture
+    rows = {
+        "charset": f"{len(spec.charset)} characters: {spec.charset.characters}",
+        "lines": f"{lines.height} px high, width in steps of {lines.width_step} px, margin {lines.margin} px",
+        "network": f"{network.preset}: {network.backbone}, {network.layers} x {network.hidden} {network.cell} units",
+        "temperature": f"{spec.temperature:g}",
+        **{heading: _plain(value) for heading, value in spec.about.items()},
+    }
+    width = max(map(len, rows))
+    for heading, text in rows.items():
+        click.echo(f"{heading:<{width}}  {text}")
+
+
+def _plain(value: object) -> str:
+    """A value of the model's own description in one line: lists with commas, tables as `name value`."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_plain, value))
+    return " ".join(f"{value:g}".split() if isinstance(value, float) else str(value).split())

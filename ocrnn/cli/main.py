@@ -1,0 +1,78 @@
+"""The program: its commands, imported when one is called, and the one place where errors become exit statuses."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ocrnn import __version__
+from ocrnn.errors import ModelError, OcrnnError, TrainingError
+
+FAILED, MISUSED, MODEL_UNUSABLE, NOTHING_TO_READ, INTERRUPTED = 1, 2, 3, 4, 130
+"""Exit statuses beside 0: some lines failed, wrong use or unwritable output, bad model, no picture, Ctrl-C."""
+
+_STATUSES: dict[type[OcrnnError], int] = {ModelError: MODEL_UNUSABLE, TrainingError: FAILED}
+
+COMMANDS = {
+    "read": "Read lines of text in pictures.",
+    "train": "Teach a model new lines.",
+    "eval": "Measure a model on labelled lines.",
+    "export": "Write a trained model as ONNX.",
+    "info": "Say what a model is: characters, data, licence, scores.",
+    "models": "List the models that come with ocrnn.",
+    "charsets": "List the charsets that come with ocrnn.",
+    "synth": "Make lines of text from fonts and texts.",
+}
+"""Each command and its short help. The module `ocrnn.cli.<name>` holds it as `command`; `--help` imports none."""
+
+
+class Program(click.Group):
+    """A group whose commands are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, the most used first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None for a name that is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"ocrnn.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table above, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; a user's fault ends it with one line on stderr, a fault of ours keeps its traceback."""
+        try:
+            return super().invoke(ctx)
+        except OcrnnError as error:
+            click.echo(f"ocrnn: {error}", err=True)
+            ctx.exit(_STATUSES.get(type(error), MISUSED))
+        except KeyboardInterrupt:
+            click.echo("ocrnn: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "OCRNN", "max_content_width": 100},
+    epilog="\b\nocrnn read line.png          the text of one picture\n"
+    "ocrnn read scans -o texts    a folder, a text file each\n\n"
+    "Every option can stand in the environment: OCRNN_READ_THREADS=2 is `ocrnn read --threads 2`, "
+    "and OCRNN_MODEL is -m for every command.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def program() -> None:
+    """Read lines of text in pictures, and learn new ones."""
+
+
+def main() -> None:
+    """Entry point of `ocrnn` and of `python -m ocrnn`; ends the process with its exit status."""
+    program(prog_name="ocrnn")

@@ -1,0 +1,56 @@
+"""Options that several commands share, so that each is spelled and explained once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Option = Callable[[Decorated], Decorated]
+
+model: Option[Any] = click.option(
+    "-m",
+    "--model",
+    envvar="OCRNN_MODEL",
+    metavar="MODEL",
+    help="Name of a shipped model or a model file.  [default: latin]",
+)
+decoder: Option[Any] = click.option(
+    "--decoder",
+    type=click.Choice(["greedy", "beam"]),
+    help="How characters are picked: the best in each frame, or the best text over many paths.  [default: greedy]",
+)
+beam_width: Option[Any] = click.option(
+    "--beam-width",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Texts that the beam keeps at each step; implies --decoder beam.  [default: 16]",
+)
+max_pixels: Option[Any] = click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Refuse larger pictures and lines.  [default: 64000000]",
+)
+threads: Option[Any] = click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Processor cores to use.  [default: all]"
+)
+quiet: Option[Any] = click.option(
+    "-q", "--quiet", is_flag=True, help="No progress and no summary; what fails is still named."
+)
+verbose: Option[Any] = click.option("-v", "--verbose", is_flag=True, help="Say what is done on the way.")
+
+
+def batch_size(default: int) -> Option[Any]:
+    """Make -b for a command that passes so many lines of equal width through the network together."""
+    return click.option(
+        "-b",
+        "--batch-size",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=default,
+        show_default=True,
+        help="Lines of equal width read together.",
+    )

@@ -1,0 +1,302 @@
+"""`ocrnn read`: pictures in, text out; one, many, or folders unattended."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ocrnn.cli import options
+from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
+from ocrnn.cli.progress import Progress
+from ocrnn.errors import ImageError, OutputError, UsageError
+from ocrnn.transcribe.batch import STDIN, Picture, find, targets
+from ocrnn.transcribe.output import (
+    FILE_SUFFIXES,
+    Form,
+    Sheet,
+    check_place,
+    is_final,
+    make_folder,
+    refusals,
+    row,
+    whole_file,
+)
+
+if TYPE_CHECKING:
+    from ocrnn.transcribe.reader import Decoder, Reader, Result
+
+Put = Callable[[Picture, "Sequence[Result]"], None]
+"""Writes the pages of one picture, those that could be read."""
+Write = Callable[[bytes], None]
+
+
+@click.command(
+    "read",
+    epilog="\b\nocrnn read line.png\nocrnn read scans -o texts --failures failed.tsv\n"
+    "ocrnn read line.png -f json --alternatives 3\n\n"
+    "Exit status: 0 all read, 1 some failed, 2 wrong use, 3 model unusable, 4 nothing to read, 130 interrupted.",
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(allow_dash=True))
+@options.model
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|DIR",
+    type=click.Path(),
+    help="Write there, not to standard output. A folder that exists, a name with a slash at its end or without a "
+    "suffix is a DIR and gets a file for each picture; anything else is one FILE.",
+)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "tsv", "json"]),
+    default="text",
+    show_default=True,
+    help="text: lines of text; tsv: path, text and confidence; json: an array with the place of each character.",
+)
+@options.decoder
+@options.beam_width
+@click.option(
+    "--alternatives",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Further texts for each line, in json; implies --decoder beam.",
+)
+@click.option("--failures", metavar="FILE", type=click.Path(), help="Write path and reason of what could not be read.")
+@click.option("--overwrite", is_flag=True, help="Read again and replace what -o holds already.")
+@options.max_pixels
+@options.batch_size(16)
+@options.threads
+@options.quiet
+@options.verbose
+@click.pass_context
+def command(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    model: str | None,
+    output: str | None,
+    form: Form,
+    decoder: Decoder | None,
+    beam_width: int | None,
+    alternatives: int,
+    failures: str | None,
+    overwrite: bool,
+    max_pixels: int | None,
+    batch_size: int,
+    threads: int | None,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Read lines of text in pictures: files, folders, patterns, or - for a picture on standard input.
+
+    One picture prints its text alone. Several, or a folder, print path, tab and text for each, in the order given;
+    a folder is searched recursively for pictures, in natural order. Each page of a TIFF or GIF is a line; its path is
+    then scan.tif#1, scan.tif#2 and so on. A picture that cannot be read is named, and the rest is read.
+
+    With -o DIR the text of scans/a/7.png goes to DIR/a/7.txt when the folder scans is read (.tsv and .json in those
+    forms; 7.png.txt where there is a 7.jpg too). What is there already is skipped, so a run that was stopped goes on
+    where it was. With -o FILE there is one file, written when all is read.
+    """
+    chosen = _decoder(decoder, beam_width, alternatives, form)
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose: contradict one another; give one of them")
+    if paths.count(STDIN) > 1:
+        raise UsageError("-: standard input holds one picture; name it once")
+    if STDIN in paths and sys.stdin.isatty():
+        raise UsageError("-: reads a picture from standard input, which is a terminal; send one with `< FILE`")
+
+    found = find(paths)
+    failed = list(found.problems)
+    for path, reason in failed:
+        click.echo(f"ocrnn: {path}: {reason}", err=True)
+    if not found.pictures:
+        if not failed:
+            click.echo(f"ocrnn: {', '.join(paths)}: holds no pictures; give a folder that does", err=True)
+        ctx.exit(MISUSED if failed else NOTHING_TO_READ)
+
+    pictures = list(found.pictures)
+    alone = len(paths) == len(pictures) == 1 and not os.path.isdir(paths[0])
+    if failures is not None:
+        _refuse_picture(failures)
+        check_place(failures)
+    places: dict[Picture, Path] | None = None
+    skipped = 0
+    if output is not None:
+        _refuse_picture(output)
+        if _is_folder(output):
+            make_folder(output)
+            every = list(dict.fromkeys(pictures))
+            places = dict(zip(every, targets(every, output, FILE_SUFFIXES[form]), strict=True))
+            pictures = [picture for picture in every if overwrite or not places[picture].exists()]
+            skipped = len(every) - len(pictures)
+        else:
+            if os.path.isfile(output) and not overwrite:
+                raise UsageError(f"{output}: is there already; give --overwrite to replace it")
+            check_place(output)
+
+    start = time.perf_counter()
+    read = 0
+    # A bar and text that share one terminal would write into one another's lines.
+    shown = not quiet and len(pictures) > 1 and (output is not None or not sys.stdout.isatty())
+    bar = Progress(len(pictures), "pictures", shown=shown)
+
+    def fail(path: str, reason: str) -> None:
+        failed.append((path, reason))
+        bar.clear()
+        click.echo(f"ocrnn: {path}: {reason}", err=True)
+
+    try:
+        if pictures:
+            reader = _open(model, chosen, beam_width, alternatives, threads, max_pixels)
+            if verbose:
+                opened = time.perf_counter() - start
+                click.echo(f"ocrnn: model open after {opened:.2f} s, pictures to read: {len(pictures)}", err=True)
+            with _stream(output, form, alone) if places is None else _folder(places, form) as put:
+                results = reader.read_many(_sources(pictures), batch_size=batch_size)
+                for picture, pages in zip(pictures, _by_source(results), strict=True):
+                    errors = [(page, page.outcome) for page in pages if isinstance(page.outcome, ImageError)]
+                    for page, error in errors:
+                        fail(page.titled(picture.path), str(error).removeprefix(f"{page.titled(page.name)}: "))
+                    # A file with a page left out would not tell which: with -o DIR it is every page or no file.
+                    if places is None or not errors:
+                        try:
+                            put(picture, pages)
+                            read += not errors
+                        except OutputError as error:
+                            if places is None or is_final(error):
+                                raise
+                            fail(picture.path, str(error))
+                    bar.step()
+    finally:
+        bar.clear()
+        if failures is not None:
+            _write_failures(failures, failed)
+    if verbose or (not quiet and not alone and (failed or skipped)):
+        seconds = time.perf_counter() - start
+        click.echo(f"ocrnn: {read} read, {skipped} there already, {len(failed)} failed, {seconds:.1f} s", err=True)
+    if failed:
+        ctx.exit(FAILED)
+
+
+def _decoder(decoder: Decoder | None, beam_width: int | None, alternatives: int, form: Form) -> Decoder:
+    """The decoder that the options ask for; UsageError where they contradict one another."""
+    if alternatives and form != "json":
+        raise UsageError(f"--alternatives: has no place in the form {form}; add -f json")
+    if decoder == "greedy" and (alternatives or beam_width is not None):
+        option = "--alternatives" if alternatives else "--beam-width"
+        raise UsageError(f"{option}: belongs to the beam; leave out --decoder greedy")
+    return decoder or ("beam" if alternatives or beam_width is not None else "greedy")
+
+
+def _refuse_picture(path: str) -> None:
+    """Keep `-o line.png` from taking a picture's place by a slip of the fingers."""
+    from ocrnn.image import SUFFIXES
+
+    if os.path.splitext(path)[1].lower() in SUFFIXES and not os.path.isdir(path):
+        raise UsageError(f"{path}: is named like a picture; name a text file or a folder to write to")
+
+
+def _is_folder(output: str) -> bool:
+    if os.path.exists(output):
+        return os.path.isdir(output)
+    return output.endswith(("/", os.sep)) or not os.path.splitext(output)[1]
+
+
+def _open(
+    model: str | None,
+    decoder: Decoder,
+    beam_width: int | None,
+    alternatives: int,
+    threads: int | None,
+    max_pixels: int | None,
+) -> Reader:
+    from ocrnn.image import MAX_PIXELS
+    from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
+
+    return Reader.open(
+        model,
+        decoder=decoder,
+        beam_width=beam_width or BEAM_WIDTH,
+        alternatives=alternatives,
+        threads=threads,
+        max_pixels=max_pixels or MAX_PIXELS,
+    )
+
+
+def _sources(pictures: Iterable[Picture]) -> Iterator[str | io.BytesIO]:
+    for picture in pictures:
+        yield io.BytesIO(sys.stdin.buffer.read()) if picture.path == STDIN else picture.path
+
+
+def _by_source(results: Iterable[Result]) -> Iterator[list[Result]]:
+    """The pages of each source together, as soon as the last is there."""
+    pages = []
+    for result in results:
+        pages.append(result)
+        if result.page == result.pages:
+            yield pages
+            pages = []
+
+
+@contextmanager
+def _stream(output: str | None, form: Form, alone: bool) -> Iterator[Put]:
+    """Everything in one document: a file, or standard output."""
+    place: AbstractContextManager[Write] = _stdout() if output is None else whole_file(output)
+    with place as write:
+        sheet = Sheet(write, form, alone=alone)
+        try:
+            yield lambda picture, pages: _add(sheet, picture, pages)
+        finally:
+            sheet.close()
+
+
+@contextmanager
+def _folder(places: dict[Picture, Path], form: Form) -> Iterator[Put]:
+    """A document for each picture, with its text alone in the form "text": the file name says whose it is."""
+
+    def put(picture: Picture, pages: Sequence[Result]) -> None:
+        with refusals(places[picture]):
+            places[picture].parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(places[picture]) as write:
+            sheet = Sheet(write, form, alone=True)
+            _add(sheet, picture, pages)
+            sheet.close()
+
+    yield put
+
+
+def _add(sheet: Sheet, picture: Picture, pages: Sequence[Result]) -> None:
+    for page in pages:
+        if not isinstance(page.outcome, ImageError):
+            sheet.add(page.titled(picture.path), page.outcome)
+
+
+@contextmanager
+def _stdout() -> Iterator[Write]:
+    """Standard output without a buffer: each line is there when it is read, and a full disk shows at once."""
+    stream = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+
+    def write(data: bytes) -> None:
+        rest = memoryview(data)
+        with refusals("standard output"):
+            while rest:
+                rest = rest[stream.write(rest) or 0 :]
+
+    yield write
+
+
+def _write_failures(path: str, failed: Sequence[tuple[str, str]]) -> None:
+    """Path, tab and reason of each failure; an empty file says that all was read."""
+    with whole_file(path) as write:
+        for name, reason in failed:
+            write(row(name, reason).encode("utf-8", "surrogateescape"))

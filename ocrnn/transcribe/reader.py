@@ -1,0 +1,296 @@
+"""The reader: pictures in, Readings out, in flat memory and in the order they came."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrnn.decoding.beam import beam_search
+from ocrnn.decoding.ctc import Hypothesis, character_confidences, greedy, log_probability
+from ocrnn.errors import ImageError, UsageError
+from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
+from ocrnn.reading import Character, Reading
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ocrnn.model.runtime import Model
+
+Source: TypeAlias = "str | Path | bytes | BinaryIO | Grey | Image.Image"
+"""Whatever `load_lines` opens: a path, a file's bytes, an open binary file, an array or a PIL image."""
+Decoder = Literal["greedy", "beam"]
+
+BEAM_WIDTH = 16
+BATCH_SIZE = 16
+"""Lines of equal width that go through the network together."""
+
+_BATCHES_IN_WINDOW = 8
+_BATCH_COLUMNS = 32_768
+"""Columns of all lines of a batch: a very wide line goes alone, so that memory has one bound."""
+_WINDOW_COLUMNS = 8 * _BATCH_COLUMNS
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one page of one source: its reading, or why it has none.
+
+    `source` counts the sources from 0 in the order they came, `page` counts the pages of one source from 1;
+    most pictures have one page. A source that cannot be opened gives one result.
+    """
+
+    source: int
+    name: str
+    page: int
+    pages: int
+    outcome: Reading | ImageError
+
+    def titled(self, name: str) -> str:
+        """Call this page by a name of its source: `name`, or `name#2` for page 2 of several."""
+        return _titled(name, self.page, self.pages)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One page on its way: its line and the size of the picture it came from, or the error that ends its way."""
+
+    source: int
+    name: str
+    page: int
+    pages: int
+    line: Line | ImageError
+    width_px: int = 0
+    height_px: int = 0
+
+    @property
+    def columns(self) -> int:
+        """W of the prepared line, 0 where there is none."""
+        return 0 if isinstance(self.line, ImageError) else self.line.shape[2]
+
+    def result(self, outcome: Reading | ImageError) -> Result:
+        return Result(self.source, self.name, self.page, self.pages, outcome)
+
+
+class Reader:
+    """Reads lines of text with one model.
+
+    >>> from ocrnn import Reader
+    >>> Reader.open().read("samples/receipt.png").text
+    'TOTAL 12.40 EUR'
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        decoder: Decoder = "greedy",
+        beam_width: int = BEAM_WIDTH,
+        alternatives: int = 0,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        """Read with an open model, or anything that has its `spec` and `infer`.
+
+        `alternatives` is how many further texts each reading brings; they come from the beam, which is then at least
+        one wider than their number. Raises UsageError for options that contradict one another.
+        """
+        if decoder not in get_args(Decoder):
+            raise UsageError(f"decoder {decoder!r}: no such choice; take one of {', '.join(get_args(Decoder))}")
+        for option, value, least in (
+            ("beam width", beam_width, 1),
+            ("alternatives", alternatives, 0),
+            ("max pixels", max_pixels, 1),
+        ):
+            if value < least:
+                raise UsageError(f"{option} {value}: too small; give {least} or more")
+        if alternatives and decoder != "beam":
+            raise UsageError("alternatives come from the beam; choose the decoder 'beam' for them")
+        self.model = model
+        self._decoder = decoder
+        self._beam_width = max(beam_width, alternatives + 1)
+        self._alternatives = alternatives
+        self._max_pixels = max_pixels
+
+    @classmethod
+    def open(
+        cls,
+        model: str | Path | None = None,
+        *,
+        decoder: Decoder = "greedy",
+        beam_width: int = BEAM_WIDTH,
+        alternatives: int = 0,
+        threads: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Reader:
+        """Open a model by its name or file, the shipped default where none is given; ModelError if it is unusable.
+
+        `threads` bounds the processor cores one batch uses; all of them where it is not given.
+        """
+        from ocrnn.model.runtime import open_model
+
+        opened = open_model(model, threads=threads)
+        return cls(opened, decoder=decoder, beam_width=beam_width, alternatives=alternatives, max_pixels=max_pixels)
+
+    def read(self, source: Source) -> Reading:
+        """Read a picture of one line; ImageError if it cannot be opened or holds several pages."""
+        readings = self.read_pages(source)
+        if len(readings) > 1:
+            raise ImageError(f"{_name(source)}: holds {len(readings)} pages; read it with read_pages")
+        return readings[0]
+
+    def read_pages(self, source: Source) -> list[Reading]:
+        """Read each page of a picture as a line of its own; ImageError if one cannot be read."""
+        readings = []
+        for result in self.read_many([source]):
+            if isinstance(result.outcome, ImageError):
+                raise result.outcome
+            readings.append(result.outcome)
+        return readings
+
+    def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
+        """Read any number of pictures in flat memory; results come in the order of the sources, page by page.
+
+        Sources are drawn a window at a time: a small one first, so that the first result is soon there, then up to
+        eight batches. Only lines of equal width share a batch and none is padded, so that a line reads the same alone
+        and in company. A picture that cannot be read is a Result with an ImageError and stops nothing.
+        """
+        if batch_size < 1:
+            raise UsageError(f"batch size {batch_size}: too small; give 1 or more")
+        return self._read_many(sources, batch_size)
+
+    def _read_many(self, sources: Iterable[Source], batch_size: int) -> Iterator[Result]:
+        most = 1
+        pages = self._pages(sources)
+        while window := _window(pages, most):
+            yield from self._read_window(window, batch_size)
+            most = min(2 * most, _BATCHES_IN_WINDOW * batch_size)
+
+    def _pages(self, sources: Iterable[Source]) -> Iterator[_Page]:
+        """Every page of every source, opened and prepared only when it is asked for."""
+        line_format = self.model.spec.line_format
+        for number, source in enumerate(sources):
+            name = _name(source)
+            try:
+                greys = load_lines(source, max_pixels=self._max_pixels)
+            except ImageError as error:
+                yield _Page(number, name, 1, 1, error)
+                continue
+            for page, grey in enumerate(greys, 1):
+                line: Line | ImageError
+                try:
+                    line = line_format.prepare(grey, max_pixels=self._max_pixels)
+                except ImageError as error:
+                    line = ImageError(f"{_titled(name, page, len(greys))}: {error}")
+                yield _Page(number, name, page, len(greys), line, width_px=grey.shape[1], height_px=grey.shape[0])
+
+    def _read_window(self, window: Sequence[_Page], batch_size: int) -> Iterator[Result]:
+        readings: dict[int, Reading] = {}
+        for batch in _batches(window, batch_size):
+            images = np.stack([window[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
+            log_probs = self.model.infer(images)  # (T, N, C)
+            for n, position in enumerate(batch):
+                readings[position] = self._reading(np.ascontiguousarray(log_probs[:, n]), window[position])
+        for position, page in enumerate(window):
+            yield page.result(page.line if isinstance(page.line, ImageError) else readings[position])
+
+    def _reading(self, log_probs: npt.NDArray[np.float32], page: _Page) -> Reading:
+        """Reading of one line from its log-probabilities (T, C)."""
+        spec = self.model.spec
+        log_probs = _calibrated(log_probs, spec.temperature)
+        if self._decoder == "greedy":
+            best, others = greedy(log_probs), []
+            logp = log_probability(log_probs, best.classes)  # the greedy path is only one of all paths to this text
+        else:
+            found = beam_search(log_probs, width=self._beam_width, best=1 + self._alternatives)
+            best, *others = found or [Hypothesis((), -math.inf, ())]
+            logp = best.logp
+        return Reading(
+            text=spec.charset.decode(best.classes),
+            confidence=_probability(logp),
+            characters=self._characters(best, log_probs, page),
+            width_px=page.width_px,
+            height_px=page.height_px,
+            alternatives=tuple((spec.charset.decode(other.classes), _probability(other.logp)) for other in others),
+        )
+
+    def _characters(self, best: Hypothesis, log_probs: npt.NDArray[np.float32], page: _Page) -> tuple[Character, ...]:
+        """Characters with their spans brought from frames to pixels of the picture as it was given."""
+        line_format = self.model.spec.line_format
+        columns_per_frame = page.columns / max(1, len(log_probs))
+        columns_per_px = line_format.scale(page.height_px, page.width_px)
+
+        def to_px(frame: int) -> float:
+            column = frame * columns_per_frame - line_format.margin
+            return min(max(column / columns_per_px, 0.0), float(page.width_px))
+
+        return tuple(
+            Character(
+                text=self.model.spec.charset.decode([number]),
+                left_px=to_px(first),
+                right_px=to_px(last),
+                confidence=confidence,
+            )
+            for number, (first, last), confidence in zip(
+                best.classes, best.spans, character_confidences(log_probs, best), strict=True
+            )
+        )
+
+
+def _titled(name: str, page: int, pages: int) -> str:
+    return f"{name}#{page}" if pages > 1 else name
+
+
+def _name(source: Source) -> str:
+    """What a source is called in results and errors; as `load_lines` calls it."""
+    if isinstance(source, (str, os.PathLike)):
+        return str(source)
+    if isinstance(source, bytes):
+        return "picture"
+    if isinstance(source, np.ndarray):
+        return "array"
+    if hasattr(source, "read"):
+        return str(getattr(source, "name", "stdin"))
+    return str(getattr(source, "filename", "") or "picture")
+
+
+def _window(pages: Iterator[_Page], most: int) -> list[_Page]:
+    """The next pages to read together: at most so many, and few when they are wide."""
+    window: list[_Page] = []
+    columns = 0
+    for page in itertools.islice(pages, most):
+        window.append(page)
+        columns += page.columns
+        if columns >= _WINDOW_COLUMNS:
+            break
+    return window
+
+
+def _batches(window: Sequence[_Page], batch_size: int) -> Iterator[list[int]]:
+    """Positions in the window of lines that go through the network together: all of one width."""
+    by_width: dict[int, list[int]] = {}
+    for position, page in enumerate(window):
+        if page.columns:
+            by_width.setdefault(page.columns, []).append(position)
+    for columns, positions in by_width.items():
+        size = max(1, min(batch_size, _BATCH_COLUMNS // columns))
+        for start in range(0, len(positions), size):
+            yield positions[start : start + size]
+
+
+def _calibrated(log_probs: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
+    """Log-probabilities (T, C) of logits divided by the temperature (Guo et al. 2017, arXiv 1706.04599)."""
+    if temperature == 1.0:
+        return log_probs
+    scaled = log_probs / np.float32(temperature)
+    return scaled - np.logaddexp.reduce(scaled, axis=-1, keepdims=True)
+
+
+def _probability(logp: float) -> float:
+    """Bring a log-probability to 0..1; rounding of float32 sums may lift it a hair above 0."""
+    return math.exp(min(0.0, logp))
