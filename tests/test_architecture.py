@@ -129,7 +129,7 @@ def test_commands_import_nothing_heavy_at_the_top(root: Path) -> None:
     for path in modules(root):
         if room(path, root) in FACADE | {"cli"}:
             assert not brought_in(path, root) & heavy, path
-    assert {"numpy", "cv2"} <= brought_in(root / "ocrnn" / "spec.py", root)  # by way of the line format: these are found
+    assert {"numpy", "cv2"} <= brought_in(root / "ocrnn" / "spec.py", root)  # by way of the line format
 
 
 def test_click_stays_in_the_command_line(root: Path) -> None:

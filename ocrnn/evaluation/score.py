@@ -1,0 +1,84 @@
+"""A model is measured: labelled lines in, their readings and the figures over all of them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ocrnn.errors import ImageError
+from ocrnn.metrics import Score, distance, fold, score
+from ocrnn.reading import Reading
+
+if TYPE_CHECKING:
+    from ocrnn.data.labels import Sample
+    from ocrnn.transcribe.reader import Reader, Result
+
+
+@dataclass(frozen=True)
+class ReadSample:
+    """A labelled line and what was read in it.
+
+    `edits` counts the wrong characters after folding, `confidence` is the reader's, 0..1. Where the picture could not
+    be read `problem` says why, the reading is empty, and all of the line counts as wrong.
+    """
+
+    name: str
+    truth: str
+    reading: str
+    confidence: float
+    edits: int
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every line with its reading, in the order of the labels, and the figures over all of them."""
+
+    score: Score
+    lines: tuple[ReadSample, ...]
+
+    def worst(self, count: int) -> list[ReadSample]:
+        """Lines with the most wrong characters, worst first, none that are right; ties stand as they came."""
+        wrong = (line for line in self.lines if line.edits)
+        return sorted(wrong, key=lambda line: -line.edits)[:count]
+
+
+def read_samples(samples: Iterable[Sample], reader: Reader, *, batch_size: int = 16) -> Iterator[ReadSample]:
+    """Read labelled lines in their order, each as soon as it is there; a picture that fails stops nothing."""
+    samples = list(samples)
+    results = reader.read_many((sample.image for sample in samples), batch_size=batch_size)
+    for sample, pages in zip(samples, _by_source(results), strict=True):
+        yield _read_sample(sample, pages)
+
+
+def evaluate(lines: Iterable[ReadSample], *, resamples: int = 1000, seed: int = 0) -> Evaluation:
+    """Figures over lines that were read; `resamples` and `seed` are those of `metrics.score`.
+
+    Raises ValueError where there are no lines.
+    """
+    lines = tuple(lines)
+    readings, truths = [line.reading for line in lines], [line.truth for line in lines]
+    return Evaluation(score(readings, truths, resamples=resamples, seed=seed), lines)
+
+
+def _by_source(results: Iterable[Result]) -> Iterator[list[Result]]:
+    pages = []
+    for result in results:
+        pages.append(result)
+        if result.page == result.pages:
+            yield pages
+            pages = []
+
+
+def _read_sample(sample: Sample, pages: Sequence[Result]) -> ReadSample:
+    name = sample.name or str(sample.image)
+    outcome: Reading | ImageError
+    if sample.page < len(pages):
+        outcome = pages[sample.page].outcome
+    else:
+        outcome = ImageError(f"{name}: has no page {sample.page + 1}; mend the label")
+    if isinstance(outcome, ImageError):
+        return ReadSample(name, sample.text, "", 0.0, len(fold(sample.text)), str(outcome))
+    edits = distance(fold(outcome.text), fold(sample.text))
+    return ReadSample(name, sample.text, outcome.text, outcome.confidence, edits)
