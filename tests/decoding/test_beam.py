@@ -80,6 +80,14 @@ def test_narrow_beam_is_the_plain_search_over_every_class(width: int, frames: in
         assert [math.exp(hypothesis.logp) for hypothesis in found] == pytest.approx(list(expected.values()), rel=1e-9)
 
 
+def test_a_prefix_that_left_and_came_back_is_the_same_text() -> None:
+    # In about five of these lines a prefix leaves the beam, its continuations stay, and it is found again.
+    for seed in range(100):
+        log_probs = random_frames(np.random.default_rng(seed), 10, 3)
+        found = [hypothesis.classes for hypothesis in beam_search(log_probs, 5)]
+        assert found == list(plain_search(log_probs, 5)), seed
+
+
 def test_a_class_held_back_by_its_double_leaves_room_for_the_next() -> None:
     # After two frames half of the paths of "1" end in it: neither staying nor "11" comes up to "12".
     frames = np.log([[0.005, 0.98, 0.005, 0.01], [0.49, 0.49, 0.01, 0.01], [0.01, 0.45, 0.40, 0.14]])
@@ -151,7 +159,8 @@ def test_impossible_classes_are_never_read() -> None:
 
 
 def test_frames_without_any_possible_path_read_as_no_text() -> None:
-    assert beam_search(np.full((3, 4), -np.inf)) == []
+    for width in (1, 2, 16):
+        assert beam_search(np.full((3, 4), -np.inf), width) == []
 
 
 def test_long_line_keeps_its_precision() -> None:
