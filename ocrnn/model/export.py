@@ -1,0 +1,55 @@
+"""From weights to a graph to read with: ONNX with any number of lines N of any width W, and the same spec inside."""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+from ocrnn.model.file import KEY, write_whole
+from ocrnn.model.network import Network
+from ocrnn.spec import ModelSpec
+
+_OPSET = 17
+_TRACED_PX = 64  # any width that leaves a frame; nothing of it stays in the graph
+
+
+def export_onnx(network: Network, spec: ModelSpec, path: str | Path) -> None:
+    """Store a network for ONNX Runtime: "images" (N, 1, H, W) in, "log_probs" (T, N, C) out, batch norms folded.
+
+    The network stays as it is, on its device and in its mode. The shortcut head, used in training only, is left out.
+    A file that stands there is replaced only by a whole one. Raises OutputError when it cannot be written.
+    """
+    graph = onnx.load_from_string(_trace(network, spec.line_format.height))
+    graph.producer_name = "ocrnn"
+    graph.producer_version = ""
+    onnx.helper.set_model_props(graph, {KEY: spec.to_json()})
+    onnx.checker.check_model(graph)
+    write_whole(Path(path), graph.SerializeToString(deterministic=True))
+
+
+def _trace(network: Network, height: int) -> bytes:
+    """ONNX bytes of the network as it reads."""
+    reading = copy.deepcopy(network).cpu().float().eval()
+    reading.shortcut = None
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # The tracing exporter calls itself legacy, but the newer one needs a further package (onnxscript). Its warning
+        # about recurrent layers with a free number of lines is answered by the tests, which run N = 1, 3 and 7: the
+        # initial state is made from the shape of the input.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            reading,
+            (torch.zeros(1, 1, height, _TRACED_PX),),
+            buffer,  # type: ignore[arg-type]  # the newer exporter wants a path, this one writes to a buffer
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["images"],
+            output_names=["log_probs"],
+            dynamic_axes={"images": {0: "N", 3: "W"}, "log_probs": {0: "T", 1: "N"}},
+        )
+    return buffer.getvalue()

@@ -1,0 +1,179 @@
+"""Model files: what one says about itself without being loaded, and how one is written whole or not at all.
+
+A model is a .safetensors (to train on) or an .onnx (to read with). Either carries the `ModelSpec` as JSON in its
+metadata under the key "ocrnn". Both headers are read here with the standard library alone: `ocrnn info`, shell
+completion and the first refusal of a wrong file wait for neither ONNX Runtime nor torch, and no byte is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ocrnn.errors import ModelError, OutputError
+from ocrnn.spec import ModelSpec
+
+KEY = "ocrnn"
+"""Metadata key of the spec."""
+SUFFIXES = (".onnx", ".safetensors")
+"""File name endings of models."""
+
+_PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_MADE_BY = "give a model that `ocrnn train` or `ocrnn export` wrote"
+
+
+class _Damaged(Exception):
+    """What is wrong with the bytes, in words."""
+
+
+def header(path: Path) -> ModelSpec:
+    """Spec of a stored model, read without its weights: under a millisecond.
+
+    Raises ModelError for a file that is missing, empty, cut short, damaged, a pickle, not a model of ocrnn, or newer.
+    """
+    try:
+        with path.open("rb") as file:
+            text = _description(path, file)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file; check the path, or see `ocrnn models`") from None
+    except IsADirectoryError:
+        raise ModelError(f"{path}: is a folder; name the model file in it") from None
+    except OSError as fault:
+        raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
+    except _Damaged as fault:
+        raise damaged(path, str(fault)) from None
+    try:
+        return ModelSpec.from_json(text, name=str(path))
+    except (ArithmeticError, ValueError, RecursionError) as fault:
+        raise damaged(path, f"its description cannot be used: {fault}") from None
+
+
+def damaged(path: Path, fault: str) -> ModelError:
+    """The error for a model file whose bytes are wrong; `fault` says how, in any number of lines."""
+    return ModelError(f"{path}: the model file is damaged ({' '.join(fault.split())}); fetch or export it again")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that at every moment either the old one or the whole new one stands under its name.
+
+    The bytes go to a dot-file beside it, are synced to disk, and take the name in one step.
+    Raises OutputError, the old file untouched and the dot-file gone, when that cannot be done.
+    """
+    target = Path(os.path.realpath(path))  # a link stays a link: the file it points to is replaced
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{path}: is not a plain file; give another name to write to")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        raise OutputError(f"{path}: cannot be written ({reason}); free the disk or write to another folder") from None
+
+
+def _description(path: Path, file: BinaryIO) -> str:
+    """The JSON text a model file carries; ModelError or _Damaged where there is none."""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(4)
+    if not start:
+        raise ModelError(f"{path}: the model file is empty; fetch or export it again")
+    if start.startswith(_PICKLES):
+        raise ModelError(f"{path}: is a pickle or an archive, which ocrnn never opens as a model; {_MADE_BY}")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ModelError(f"{path}: is neither {' nor '.join(SUFFIXES)}; {_MADE_BY}")
+    file.seek(0)
+    metadata = _onnx_metadata(file, size) if suffix == ".onnx" else _safetensors_metadata(file, size)
+    if KEY not in metadata:
+        raise ModelError(f"{path}: not an ocrnn model; {_MADE_BY}")
+    return metadata[KEY]
+
+
+def _safetensors_metadata(file: BinaryIO, size: int) -> dict[str, str]:
+    """The `__metadata__` of a safetensors file: eight bytes of length, JSON of that length, tensors."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > size - 8:
+        raise _Damaged("its header is cut short")
+    try:
+        tensors = json.loads(file.read(length))
+        metadata = tensors.pop("__metadata__", {})
+        end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+        cut = 8 + length + end > size
+        strings = all(isinstance(value, str) for value in metadata.values())
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        raise _Damaged("its header is not that of a safetensors file") from None
+    if cut:
+        raise _Damaged("it is cut short")
+    return dict(metadata) if strings else {}
+
+
+# An ONNX file is a protobuf `ModelProto`; its field 14, `metadata_props`, repeats `StringStringEntryProto` with
+# field 1 for the key and field 2 for the value (onnx.proto). The `onnx` package would read it too, but is no part of
+# the base install; ONNX Runtime would, but takes 20 to 100 ms to import and parses the weights first. What is needed
+# of the wire format fits into the lines below: skip every field by its length until the wanted one.
+_METADATA, _ENTRY_KEY, _ENTRY_VALUE = 14, 1, 2
+_MOST_FIELDS = 10_000  # real files have some ten; a hostile one may not keep us counting two-byte fields for minutes
+
+
+def _onnx_metadata(file: BinaryIO, size: int) -> dict[str, str]:
+    """The `metadata_props` of an ONNX file."""
+    metadata = {}
+    for number, start, length in _fields(file, size):
+        if number != _METADATA:
+            continue
+        entry = {_ENTRY_KEY: b"", _ENTRY_VALUE: b""}
+        for part, _, part_length in _fields(file, start + length):
+            entry[part] = file.read(part_length)
+        try:
+            metadata[entry[_ENTRY_KEY].decode()] = entry[_ENTRY_VALUE].decode()
+        except UnicodeDecodeError:
+            raise _Damaged("its metadata are not UTF-8") from None
+    return metadata
+
+
+def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and length of each field of a protobuf message that ends at `end` and starts where `file` stands.
+
+    Only fields with a length are given; the file stands at the start of the field when it is.
+    """
+    for _ in range(_MOST_FIELDS):
+        if file.tell() >= end:
+            return
+        tag = _varint(file)
+        number, wire = tag >> 3, tag & 7
+        length = {1: 8, 5: 4}.get(wire, 0)
+        if wire == 0:
+            _varint(file)
+        elif wire == 2:
+            length = _varint(file)
+        elif wire not in (1, 5) or number == 0:
+            raise _Damaged("it is not an ONNX file inside")
+        start = file.tell()
+        if start + length > end:
+            raise _Damaged("it is cut short")
+        if wire == 2:
+            yield number, start, length
+        file.seek(start + length)
+    raise _Damaged("it is not an ONNX file inside")
+
+
+def _varint(file: BinaryIO) -> int:
+    """One protobuf number: seven bits a byte, lowest first, the eighth bit says that more follow."""
+    number = 0
+    for shift in range(0, 70, 7):
+        byte = file.read(1)
+        if not byte:
+            raise _Damaged("it is cut short")
+        number |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return number
+    raise _Damaged("it is not an ONNX file inside")

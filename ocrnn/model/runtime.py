@@ -1,0 +1,187 @@
+"""What executes a model: ONNX Runtime for .onnx, torch for .safetensors, behind one call."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrnn.errors import ModelError, UsageError
+from ocrnn.model import file
+from ocrnn.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from ocrnn.model.network import Network
+
+Array = npt.NDArray[np.float32]
+
+DEFAULT = "latin"
+"""Name of the shipped model that reads when none is asked for."""
+
+_SHIPPED = Path(__file__).parents[1] / "models"
+_PROBE_PX = 64  # width of the line that `open_model` tries: the narrowest from which every preset makes some frames
+# The walk through the frames is serial and only the lines of a batch and the two directions run beside one another.
+_MOST_THREADS = 8
+
+
+class Model(Protocol):
+    """Anything that turns prepared lines into log-probabilities."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Charset, line format and architecture."""
+
+    def infer(self, images: Array) -> Array:
+        """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W), T = spec.architecture.frames(W).
+
+        Raises ValueError for another type, height or number of axes, no line, or a width that leaves no frame.
+        """
+
+
+def open_model(name_or_path: str | Path | None = None, *, threads: int | None = None) -> Model:
+    """Open a shipped model by its name (None: the default one), an .onnx or a .safetensors file.
+
+    `threads` is how many cores one `infer` may use; None takes the free ones, at most 8. For a .safetensors, which
+    torch executes, it sets torch's own number for the whole process and None leaves that alone.
+    Raises ModelError for a file that is missing, damaged, foreign, newer, or does not do what it says.
+    """
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads {threads}: must be 1 or more")
+    path = find(name_or_path)
+    spec = file.header(path)
+    model = OnnxModel(path, spec, threads) if path.suffix.lower() == ".onnx" else _torch_model(path, threads)
+    _prove(path, model)
+    return model
+
+
+def shipped() -> list[str]:
+    """Names of the models that come with ocrnn."""
+    return sorted(path.stem for path in _SHIPPED.glob("*.onnx"))
+
+
+def header(name_or_path: str | Path | None = None) -> ModelSpec:
+    """Spec of a model without its weights, ONNX Runtime or torch; raises ModelError as `open_model` does."""
+    return file.header(find(name_or_path))
+
+
+def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
+    """File of a shipped model (None: the default one), in the form to read with or to train on; or the path given.
+
+    Raises ModelError for a name that is neither.
+    """
+    if name_or_path is None:
+        name_or_path = DEFAULT
+    path = Path(name_or_path)
+    if path.name == str(name_or_path) and not path.suffix:
+        packed = {path.stem: path for path in _SHIPPED.glob(f"*{suffix}")}
+        if path.name in packed:
+            return packed[path.name]
+        if not path.exists():
+            known = ", ".join(sorted(packed)) or "none is installed"
+            raise ModelError(f"{name_or_path}: no such model; name a file or one of those that ship ({known})")
+    return path
+
+
+class OnnxModel:
+    """A model that ONNX Runtime executes on the CPU."""
+
+    def __init__(self, path: Path, spec: ModelSpec, threads: int | None = None) -> None:
+        import onnxruntime
+
+        self.spec = spec
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or min(_free_cpus(), _MOST_THREADS)
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        # Threads that spin while they wait take the cores from those that work. Lines/s on 2 cores with 1, 2, 4, 8
+        # and 16 threads: spinning 101, 200, 95, 39, 19; sleeping 101, 190, 178, 158, 156.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 4  # whatever goes wrong is raised, and said once, by us
+        try:
+            # From bytes: the file cannot refer to others beside it.
+            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        except OSError as fault:
+            raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
+        except Exception as fault:  # ONNX Runtime's errors have no common base but this one
+            raise file.damaged(path, str(fault)) from None
+        lines, answers = self._session.get_inputs(), self._session.get_outputs()
+        if [tensor.name for tensor in lines + answers] != ["images", "log_probs"]:
+            raise ModelError(f"{path}: its graph is not one that `ocrnn export` makes; export it again")
+        if lines[0].shape[2] != spec.line_format.height:
+            raise ModelError(
+                f"{path}: its network takes lines of {lines[0].shape[2]} px, its description says "
+                f"{spec.line_format.height}; export it again"
+            )
+
+    def infer(self, images: Array) -> Array:
+        """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
+        _check(images, self.spec)
+        (log_probs,) = self._session.run(["log_probs"], {"images": images})
+        return np.asarray(log_probs, np.float32)
+
+
+class TorchModel:
+    """A model that torch executes, on whatever device its network is on. Puts the network into reading mode."""
+
+    def __init__(self, network: Network, spec: ModelSpec) -> None:
+        self.spec = spec
+        self._network = network.eval()
+
+    def infer(self, images: Array) -> Array:
+        """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
+        import torch
+
+        _check(images, self.spec)
+        device = next(self._network.parameters()).device
+        with torch.inference_mode():
+            log_probs = self._network(torch.from_numpy(np.ascontiguousarray(images)).to(device))
+        array: Array = log_probs.cpu().numpy()
+        return array
+
+
+def _torch_model(path: Path, threads: int | None) -> TorchModel:
+    try:
+        import torch
+
+        from ocrnn.model.weights import load_weights
+    except ImportError as missing:
+        raise ModelError(
+            f"{path}: a .safetensors needs {missing.name} to be read; "
+            f"give the .onnx beside it, or pip install 'ocrnn[train]'"
+        ) from None
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return TorchModel(*load_weights(path))
+
+
+def _check(images: npt.NDArray[Any], spec: ModelSpec) -> None:
+    height = spec.line_format.height
+    if images.dtype != np.float32 or images.ndim != 4 or images.shape[1:3] != (1, height):
+        raise ValueError(f"images are {images.dtype} {images.shape}; give float32 (N, 1, {height}, W)")
+    if not len(images) or spec.architecture.frames(images.shape[3]) < 1:
+        raise ValueError(f"images {images.shape} make no frame; give at least one line, and a wider one")
+
+
+def _prove(path: Path, model: Model) -> None:
+    """Read one empty line, 1 to 5 ms: a graph that does not fit its description must be refused before the work."""
+    spec = model.spec
+    try:
+        expected = (spec.architecture.frames(_PROBE_PX), 1, spec.charset.classes)
+        found = model.infer(np.zeros((1, 1, spec.line_format.height, _PROBE_PX), np.float32)).shape
+    except Exception as fault:  # ONNX Runtime's errors have no common base but this one
+        raise file.damaged(path, str(fault)) from None
+    if found != expected:
+        raise ModelError(
+            f"{path}: its network answers {found[2]} classes and {found[0]} frames, its description says {expected[2]} "
+            f"and {expected[0]}; export it again"
+        )
+
+
+def _free_cpus() -> int:
+    """Count the cores this process may run on: `taskset`, Slurm and cpusets may leave it fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
