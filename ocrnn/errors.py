@@ -27,5 +27,9 @@ class ModelError(OcrnnError):
     """A model file that is missing, damaged, foreign, or newer than this program."""
 
 
+class TrainingError(OcrnnError):
+    """A run that cannot go on, such as one whose loss is not a number any more."""
+
+
 class OutputError(OcrnnError):
     """A result that cannot be written where it was asked for."""

@@ -40,7 +40,8 @@ class Network(nn.Module):
         """Features (T, N, K) of prepared lines (N, 1, H, W)."""
         maps = self.conv(images)  # (N, K, h, T)
         columns = maps.amax(2) if self.architecture.collapse == "max" else maps.flatten(1, 2)  # (N, K, T)
-        return columns.permute(2, 0, 1)  # (T, N, K)
+        frames: Tensor = columns.permute(2, 0, 1)  # (T, N, K)
+        return frames
 
     def forward(self, images: Tensor) -> Tensor:
         """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W), T = architecture.frames(W)."""
@@ -92,3 +93,22 @@ class _Residual(nn.Module):
         """Maps (N, K, h, w), the same shape as they came."""
         changed: Tensor = self.body(maps)
         return maps + changed
+
+
+def with_classes(network: Network, classes: int) -> Network:
+    """A network that knows more classes: all weights as they were, new rows in its heads for the classes from C on.
+
+    The new rows start small and their biases low: the old classes are read as before until training says otherwise.
+    """
+    old = network.head.out_features
+    if classes < old:
+        raise ValueError(f"{classes} classes are fewer than the {old} that the network has")
+    grown = Network(network.architecture, classes)
+    state = network.state_dict()
+    for name, fresh in grown.state_dict().items():
+        if name.startswith(("head.", "shortcut.")):
+            rows = fresh * 0.1 if fresh.ndim > 1 else torch.full_like(fresh, float(state[name].min()))
+            rows[:old] = state[name]
+            state[name] = rows
+    grown.load_state_dict(state)
+    return grown

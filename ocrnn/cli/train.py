@@ -1,0 +1,267 @@
+"""`ocrnn train`: folders of labelled lines in, a model out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ocrnn.cli import options
+from ocrnn.cli.main import INTERRUPTED
+from ocrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from ocrnn.data.labels import Problem
+    from ocrnn.training.loop import Epoch
+    from ocrnn.training.run import Run
+
+_PROBLEMS_SHOWN = 10
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command(
+    "train",
+    epilog="Exit status: 0 trained, 2 wrong use or nothing to train on, 3 model unusable, 130 stopped and saved.",
+)
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    type=_FOLDER,
+    metavar="DIR",
+    help="Folder of labelled lines: line.png with line.gt.txt or line.txt, or labels.tsv, labels.csv. May be repeated.",
+)
+@click.option("--val", type=_FOLDER, metavar="DIR", help="Lines to validate with.  [default: a part of the data]")
+@click.option(
+    "--val-split",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.1,
+    show_default=True,
+    metavar="P",
+    help="Share of the data to validate with where there is no --val, picked by name: it stays when data grow.",
+)
+@click.option(
+    "--split-by",
+    type=click.Choice(["line", "document"]),
+    default="line",
+    show_default=True,
+    help="Keep the lines of a document on one side of the split.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run.  [default: runs/<name of data>]"
+)
+@click.option("--from", "from_model", metavar="MODEL", help="Go on from a shipped model (latin) or a .safetensors.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped; repeat its options.")
+@click.option("--charset", metavar="NAME|FILE", help="Characters of the model.  [default: those of the labels]")
+@click.option(
+    "--new-chars",
+    type=click.Choice(["add", "drop", "fail"]),
+    default="add",
+    show_default=True,
+    help="Characters outside the charset: add them, leave their lines out, or stop.",
+)
+@click.option("--arch", type=click.Choice(["fast", "accurate", "paper"]), help="Network.  [default: fast]")
+@click.option("--backbone", type=click.Choice(["vgg", "resnet"]), help="Its convolutions.")
+@click.option("--cell", type=click.Choice(["lstm", "gru", "rnn"]), help="Its recurrent cells.")
+@click.option("--synth", is_flag=True, help="Mix in as many synthetic lines; see `ocrnn synth`.")
+@click.option("--fonts", type=_FOLDER, metavar="DIR", help="Fonts for --synth.  [default: those of the system]")
+@click.option("--texts", type=_FOLDER, metavar="DIR", help="Texts for --synth.  [default: those of the labels]")
+@click.option(
+    "--augment",
+    type=click.Choice(["none", "light", "strong"]),
+    default="light",
+    show_default=True,
+    help="How much lines are changed each time they are learned from.",
+)
+@click.option("--show-augmented", type=click.Path(path_type=Path), metavar="PNG", help="Write a sheet of such lines.")
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="[default: 60, or as many as --minutes allow]")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="M", help="Time to train for.")
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    default=15,
+    show_default=True,
+    metavar="N",
+    help="Stop after so many epochs without a better validation CER.",
+)
+@click.option(
+    "--lr",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="Highest learning rate.  [default: 0.002; 0.001 with --from]",
+)
+@click.option(
+    "-b", "--batch", type=click.IntRange(min=1), default=24, show_default=True, metavar="N", help="Lines in a batch."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="Arithmetic; auto takes bf16 where the chip computes in it.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N")
+@click.option("--deterministic", is_flag=True, help="The same bits from every such run on this machine.")
+@click.option("--log-to", type=click.Choice(["tensorboard"]), help="Write TensorBoard logs into the run's folder too.")
+@options.threads
+@options.quiet
+@options.verbose
+def command(
+    data: tuple[Path, ...],
+    out: Path | None,
+    augment: str,
+    show_augmented: Path | None,
+    log_to: str | None,
+    threads: int | None,
+    quiet: bool,
+    verbose: bool,
+    **asked: Any,
+) -> None:
+    r"""Teach a model the lines in a folder.
+
+    \b
+    ocrnn train --data lines                        a model for these lines, from nothing
+    ocrnn train --data lines --from latin           the shipped model goes on learning: fewer lines are enough
+    ocrnn train --data lines --minutes 20 --out runs/receipts
+
+    The folder of the run gets best.onnx to read with (ocrnn read -m runs/lines/best.onnx), best.safetensors to go on
+    from, last.checkpoint for --resume, history.csv and curves.png. Ctrl-C saves first.
+    """
+    try:
+        import torch
+
+        from ocrnn.training.curves import save_history
+        from ocrnn.training.diagnosis import explain, verdict
+        from ocrnn.training.loop import Step
+        from ocrnn.training.run import Options, Run
+        from ocrnn.training.sheet import save_sheet
+    except ImportError as missing:
+        raise UsageError(f"training needs {missing.name}; pip install 'ocrnn[train]'") from None
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    run = Run.prepare(
+        Options(
+            data=data,
+            out=out or Path("runs") / data[0].resolve().name,
+            augment=None if augment == "none" else augment,  # type: ignore[arg-type]
+            **asked,
+        )
+    )
+    _introduce(run, quiet=quiet, verbose=verbose)
+    if show_augmented:
+        save_sheet(show_augmented, run.plan(1), run.spec, run.settings.seed)
+    told: str | None = None
+    with _asked_to_stop() as stop, _log(log_to, run.options.out) as log, _bar(shown=not quiet) as bar:
+        for event in run.events(stop):
+            if isinstance(event, Step):
+                bar.total, bar.n = event.of, event.lines
+                bar.set_postfix_str(f"loss {event.loss:.3f}, {event.progress:.0%} of the run", refresh=False)
+                bar.update(0)
+                continue
+            log(event)
+            if event.history:
+                save_history(run.options.out, event.history)
+            if not quiet:
+                bar.write(_row(event), file=sys.stderr)
+            advice = explain(run.epochs, learning_rate=run.settings.learning_rate)
+            if advice and advice != told:
+                bar.write(f"ocrnn: {advice}", file=sys.stderr)
+            told = advice
+            bar.reset()
+    if stop.is_set():
+        click.echo(f"ocrnn: stopped and saved; go on with --resume --out {run.options.out}", err=True)
+        raise SystemExit(INTERRUPTED)
+    if not quiet:
+        click.echo(f"{run.epochs[-1].stopped}; {verdict(run.epochs)}", err=True)
+    click.echo(run.options.out / "best.onnx")
+
+
+def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
+    _show(run.problems, whole=verbose)
+    if quiet:
+        return
+    weights = sum(weight.numel() for weight in run.network.parameters())
+    start = f"from {run.options.from_model}" if run.options.from_model else "from nothing"
+    click.echo(
+        f"{len(run.training)} lines to train on, {len(run.validation)} to validate with, {len(run.problems)} left out\n"
+        f"{run.spec.architecture.preset} network {start}: {weights / 1e6:.1f} M weights, "
+        f"{len(run.spec.charset)} characters; run in {run.options.out}",
+        err=True,
+    )
+
+
+def _show(problems: Sequence[Problem], *, whole: bool) -> None:
+    shown = problems if whole else problems[:_PROBLEMS_SHOWN]
+    for problem in shown:
+        click.echo(f"ocrnn: {problem}", err=True)
+    if len(problems) > len(shown):
+        click.echo(f"ocrnn: {len(problems) - len(shown)} more lines are left out; -v names them all", err=True)
+
+
+def _row(epoch: Epoch) -> str:
+    if epoch.number == 0:
+        return f"start       CER {epoch.score.cer:7.2%}  WER {epoch.score.wer:7.2%}"
+    return (
+        f"epoch {epoch.number:4d}  CER {epoch.score.cer:7.2%}  WER {epoch.score.wer:7.2%}  loss {epoch.loss:.4f}  "
+        f"{epoch.lines_per_second:.0f} lines/s  {epoch.seconds / 60:.1f} min{'  best' if epoch.is_best else ''}"
+    )
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that the run ends between two batches; a second one ends it at once."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _bar(*, shown: bool) -> Iterator[Any]:
+    from tqdm import tqdm
+
+    with tqdm(unit="lines", leave=False, dynamic_ncols=True, disable=None if shown else True, file=sys.stderr) as bar:
+        yield bar
+
+
+@contextmanager
+def _log(target: str | None, folder: Path) -> Iterator[Any]:
+    """What writes an epoch to TensorBoard, or nothing."""
+    if target is None:
+        yield lambda epoch: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UsageError("--log-to tensorboard: TensorBoard is not installed; pip install tensorboard") from None
+
+    with SummaryWriter(folder) as writer:  # type: ignore[no-untyped-call, unused-ignore]
+
+        def log(epoch: Epoch) -> None:
+            values = {
+                "loss/training": epoch.loss,
+                "cer/validation": epoch.score.cer,
+                "wer/validation": epoch.score.wer,
+                "learning rate": epoch.learning_rate,
+            }
+            for name, value in values.items():
+                writer.add_scalar(name, value, epoch.number)  # type: ignore[no-untyped-call, unused-ignore]
+
+        yield log

@@ -1,0 +1,269 @@
+"""One run of training, from folders and options to a model: all that `ocrnn train` does but draw."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+
+from ocrnn import __version__
+from ocrnn.charset import Charset
+from ocrnn.data.check import CheckReport, check_samples
+from ocrnn.data.labels import Problem, Sample, read_labels
+from ocrnn.data.splits import By, split_by_hash
+from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
+from ocrnn.image import Grey, LineFormat
+from ocrnn.model.export import export_onnx
+from ocrnn.model.network import Network, with_classes
+from ocrnn.model.runtime import find
+from ocrnn.model.weights import load_weights, save_weights
+from ocrnn.spec import Architecture, ModelSpec
+from ocrnn.synth.degrade import Strength
+from ocrnn.synth.lines import Synthesizer
+from ocrnn.training.batches import Plan, RealLines, permuted
+from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Precision, Settings, Step, train
+
+NewCharacters = Literal["add", "drop", "fail"]
+
+LEARNING_RATE = 2e-3
+FINE_TUNING_RATE = 1e-3
+LEAST_LINES = 1000
+"""Lines of an epoch: a smaller set is gone through several times, each time augmented anew."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `ocrnn train` was asked for; every field is the option of that name.
+
+    `data` are folders of labelled lines. `batch` is lines of mean width in a batch. `lr` None takes 2e-3 from nothing,
+    1e-3 from a model. `augment` None leaves lines as they are. With neither `epochs` nor `minutes`, 60 epochs.
+    """
+
+    data: tuple[Path, ...]
+    out: Path
+    val: Path | None = None
+    val_split: float = 0.1
+    split_by: By = "line"
+    from_model: str | None = None
+    resume: bool = False
+    charset: str | None = None
+    new_chars: NewCharacters = "add"
+    arch: str | None = None
+    backbone: str | None = None
+    cell: str | None = None
+    augment: Strength | None = "light"
+    synth: bool = False
+    fonts: Path | None = None
+    texts: Path | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    patience: int = 15
+    lr: float | None = None
+    batch: int = 24
+    precision: Precision = "auto"
+    seed: int = 0
+    deterministic: bool = False
+
+
+@dataclass(frozen=True)
+class SynthLines:
+    """Synthetic lines as a source: the number of a line says nothing, its generator all."""
+
+    synthesizer: Synthesizer
+    longest: int = 95
+
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[Grey, str]:
+        """Picture and text of a new line."""
+        return self.synthesizer.line(rng, longest=self.longest)
+
+
+@dataclass
+class Run:
+    """A run that is ready to start: data read and checked, network built, folder there.
+
+    `problems` are the lines left out and why; `epochs` collects what came of each round.
+    """
+
+    options: Options
+    settings: Settings
+    network: Network
+    spec: ModelSpec
+    training: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    problems: tuple[Problem, ...]
+    sources: tuple[RealLines | SynthLines, ...]
+    epochs: list[Epoch] = field(default_factory=list)
+
+    @classmethod
+    def prepare(cls, options: Options) -> Run:
+        """Read, check and split the data, build or open the network, and make sure of the folder, before any training.
+
+        Raises UsageError for options that contradict, LabelError when no line is left to train on or to validate with,
+        CharsetError for strangers under `new_chars="fail"`, ModelError for the model to start from, OutputError for
+        the folder.
+        """
+        if options.from_model and (options.arch or options.backbone or options.cell):
+            raise UsageError("--arch, --backbone and --cell are of a new network; leave them out with --from")
+        _claim(options.out, options.resume)
+        samples, problems = _read(options.data)
+        held_out, more = _read((options.val,)) if options.val else ((), ())
+        network, spec = _network(options, samples, held_out)
+        left, report_problems, widths = _checked(samples, spec)
+        if options.val:
+            validation, val_problems, _ = _checked(held_out, spec)
+            train_lines: Sequence[Sample] = left
+        else:
+            split = split_by_hash(left, options.val_split, options.seed, options.split_by)
+            train_lines, validation, val_problems = split.train, split.validation, ()
+        problems = (*problems, *more, *report_problems, *val_problems)
+        if not train_lines or not validation:
+            missing = "to train on" if not train_lines else "to validate with"
+            first = f"; first: {problems[0]}" if problems else "; give more lines, or --val DIR"
+            raise LabelError(f"{', '.join(map(str, options.data))}: no usable line {missing}{first}")
+        settings = Settings(
+            epochs=options.epochs if options.epochs or options.minutes else 60,
+            minutes=options.minutes,
+            patience=options.patience,
+            learning_rate=options.lr or (FINE_TUNING_RATE if options.from_model else LEARNING_RATE),
+            columns=max(*widths, round(options.batch * float(np.mean(widths)))),
+            precision=options.precision,
+            seed=options.seed,
+            deterministic=options.deterministic,
+            threads=2 if (os.cpu_count() or 1) > 2 else 1,
+        )
+        sources: tuple[RealLines | SynthLines, ...] = (RealLines(train_lines, options.augment),)
+        if options.synth:
+            sources += (SynthLines(_synthesizer(options, spec.charset, train_lines)),)
+        return cls(options, settings, network, spec, tuple(train_lines), tuple(validation), problems, sources)
+
+    def plan(self, epoch: int) -> Plan:
+        """Lines of one epoch: the real ones in random order, with as many synthetic ones between them if asked for."""
+        real = self.sources[0]
+        assert isinstance(real, RealLines)
+        lines = permuted(real, self.settings.seed, epoch, least=LEAST_LINES)
+        if len(self.sources) == 1:
+            return lines
+        return [entry for index, pair in enumerate(lines) for entry in (pair, (self.sources[1], index))]
+
+    def events(self, stop: threading.Event | None = None) -> Iterator[Step | Epoch]:
+        """Train; yields what happens, and leaves the best model in the folder, to go on from and to read with."""
+        events = train(
+            self.network,
+            self.spec,
+            self.plan,
+            self.validation,
+            self.settings,
+            self.options.out,
+            from_model=self.options.from_model is not None,
+            resume=self.options.resume,
+            stop=stop,
+        )
+        for event in events:
+            if isinstance(event, Epoch):
+                self.epochs.append(event)
+            yield event
+        self._finish()
+
+    def _finish(self) -> None:
+        """Tell the best model where it comes from and how well it reads, and export it."""
+        best = self.options.out / BEST
+        if not best.is_file():
+            return
+        network, spec = load_weights(best)
+        start = spec.about if self.options.from_model else {}
+        about = {
+            **({"started from": start.get("name", self.options.from_model)} if self.options.from_model else {}),
+            "name": self.options.out.name,
+            "date": date.today().isoformat(),
+            "program": f"ocrnn {__version__}, torch {torch.__version__.split('+')[0]}",
+            "data": f"{len(self.training)} lines of {', '.join(path.name for path in self.options.data)}",
+        }
+        if self.epochs:
+            score = min((epoch.score for epoch in self.epochs), key=lambda score: score.cer)
+            about["validation"] = {
+                "lines": score.lines,
+                "cer": round(score.cer, 5),
+                "cer interval": [round(score.cer_low, 5), round(score.cer_high, 5)],
+                "wer": round(score.wer, 5),
+            }
+        spec = dataclasses.replace(spec, about=about)
+        save_weights(best, network, spec)
+        export_onnx(network.eval(), spec, best.with_suffix(".onnx"))
+
+
+def _claim(folder: Path, resume: bool) -> None:
+    """Make the run's folder and prove that it can be written to: hours later would be too late."""
+    if not resume and any((folder / name).exists() for name in (CHECKPOINT, BEST)):
+        raise OutputError(f"{folder}: already holds a run; go on with --resume, or give another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe.{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as fault:
+        raise OutputError(f"{folder}: cannot be written ({fault.strerror}); give another --out") from None
+
+
+def _read(folders: Sequence[Path | None]) -> tuple[tuple[Sample, ...], tuple[Problem, ...]]:
+    labels = [read_labels(folder) for folder in folders if folder is not None]
+    return (
+        tuple(sample for found in labels for sample in found.samples),
+        tuple(problem for found in labels for problem in found.problems),
+    )
+
+
+def _network(options: Options, samples: tuple[Sample, ...], held_out: tuple[Sample, ...]) -> tuple[Network, ModelSpec]:
+    """Network to teach and its spec, with the charset these lines need."""
+    torch.manual_seed(options.seed)
+    if options.from_model:
+        network, spec = load_weights(find(options.from_model, ".safetensors"))
+        known = Charset.open(options.charset) if options.charset else spec.charset
+        charset = spec.charset.extended(known.characters)
+    else:
+        if not samples:
+            raise LabelError("no usable line to train on; look at the labels with the problems named above")
+        charset = (
+            Charset.open(options.charset) if options.charset else Charset.of(s.text for s in (*samples, *held_out))
+        )
+    strangers = charset.strangers("".join(sample.text for sample in samples))
+    if strangers and options.new_chars == "fail":
+        culprit = next(sample for sample in samples if charset.strangers(sample.text))
+        raise CharsetError(
+            f"{culprit.where}: {charset.strangers(culprit.text)[0]!r} is not in the charset; "
+            f"use a larger --charset, or --new-chars add or drop"
+        )
+    if strangers and options.new_chars == "add":
+        charset = charset.extended(strangers)
+    if options.from_model:
+        if len(charset) > len(spec.charset):
+            network = with_classes(network, charset.classes)
+        spec = dataclasses.replace(spec, charset=charset)
+    else:
+        architecture = Architecture.named(options.arch or "fast", backbone=options.backbone, cell=options.cell)
+        spec = ModelSpec(charset, LineFormat(height=architecture.height), architecture)
+        network = Network(architecture, charset.classes)
+    return network, spec
+
+
+def _checked(
+    samples: Sequence[Sample], spec: ModelSpec
+) -> tuple[tuple[Sample, ...], tuple[Problem, ...], tuple[int, ...]]:
+    report: CheckReport = check_samples(samples, spec.charset, spec.architecture, spec.line_format)
+    return report.samples, report.problems, report.widths
+
+
+def _synthesizer(options: Options, charset: Charset, samples: Sequence[Sample]) -> Synthesizer:
+    raise UsageError("--synth: not yet")
+
+
+def choices(literal: object) -> tuple[str, ...]:
+    """Values a Literal type allows, for the command line."""
+    return get_args(literal)
