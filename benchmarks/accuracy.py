@@ -1,0 +1,128 @@
+"""Error on each set of a folder of sets, beside Tesseract where it is installed: the README's table.
+
+    python benchmarks/accuracy.py --sets DIR [-m MODEL] [--predictions DIR] [--save]
+
+DIR/SET holds labelled lines in any form that `ocrnn train` takes. Each set is judged by one metric, a field of
+`ocrnn.metrics.Score`: `cer` unless METRICS below or --metric SET=FIELD says otherwise. Predictions are written as
+DIR/ENGINE/SET.tsv, path TAB text. Tesseract is given the better of `eng` and what --language SET=LANG names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import record
+import tesseract
+
+from ocrnn.data.labels import Sample, read_labels
+from ocrnn.evaluation.score import evaluate, read_samples
+from ocrnn.metrics import Score, score
+from ocrnn.transcribe.reader import Reader
+
+METRICS = {
+    "forms": "cer_spaceless",  # labels with stray spaces
+    "receipts": "cer_caseless",  # labels upper-cased by their makers
+    "scene-words": "cer_caseless",
+    "web-words": "alnum_error",  # labels without punctuation
+    "plates": "alnum_error",
+    "bankcard": "alnum_error",
+}
+"""Sets whose labels allow no other judgement than this."""
+LANGUAGES = {
+    "print-fr-18c": "fra",
+    "typewriter": "fra",
+    "handwriting": "fra",
+    "print-es-19c": "spa",
+    "fraktur-19c": "frk",
+}
+"""Tesseract's data for sets that are not in English."""
+WORDS = {
+    "cer": "characters",
+    "cer_raw": "characters, raw",
+    "cer_caseless": "characters, case folded",
+    "cer_spaceless": "characters, no spaces",
+    "wer": "words",
+    "alnum_error": "words, letters and digits",
+}
+
+
+def main() -> None:
+    """Read every set, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=Path, required=True, help="folder of sets, each a folder of labelled lines")
+    parser.add_argument("--set", action="append", dest="names", help="only this set; may be given again")
+    parser.add_argument("-m", "--model", help="default: the shipped model")
+    parser.add_argument("--decoder", choices=["greedy", "beam"], default="greedy")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--metric", action="append", default=[], metavar="SET=FIELD", help="judge a set by this")
+    parser.add_argument("--language", action="append", default=[], metavar="SET=LANG", help="a set's Tesseract data")
+    parser.add_argument("--no-tesseract", action="store_true", help="leave it out though it is installed")
+    parser.add_argument("--predictions", type=Path, help="where readings go, for another scorer or another look")
+    parser.add_argument("--save", action="store_true", help="keep the figures and put the table into the README")
+    options = parser.parse_args()
+    metrics = METRICS | dict(pair.split("=", 1) for pair in options.metric)
+    languages = LANGUAGES | dict(pair.split("=", 1) for pair in options.language)
+
+    reader = Reader.open(options.model, decoder=options.decoder, threads=options.threads)
+    beside = tesseract.installed() and not options.no_tesseract
+    figures: dict[str, Any] = {"decoder": options.decoder, "sets": {}}
+    if beside:
+        figures["tesseract"] = tesseract.version()
+    rows = []
+    for folder in sorted(path for path in options.sets.iterdir() if path.is_dir()):
+        name = folder.name
+        if options.names and name not in options.names:
+            continue
+        samples = read_labels(folder).samples
+        start = time.perf_counter()
+        evaluation = evaluate(read_samples(samples, reader))
+        seconds = time.perf_counter() - start
+        write(options.predictions, "ocrnn", name, samples, [line.reading for line in evaluation.lines])
+        metric = metrics.get(name, "cer")
+        scores = {"ocrnn": evaluation.score}
+        if beside:
+            pictures = [tesseract.opened(sample.image) for sample in samples]
+            tries = {
+                language: by_tesseract(language, samples, pictures)
+                for language in ("eng", *([languages[name]] if name in languages else []))
+            }
+            best = min(tries, key=lambda language: rate(tries[language][0], metric))
+            scores["tesseract"], readings = tries[best]
+            write(options.predictions, "tesseract", name, samples, readings)
+        figures["sets"][name] = {"metric": metric, **{engine: dataclasses.asdict(s) for engine, s in scores.items()}}
+        shown = [rate(found, metric) for found in scores.values()]
+        marks = ["**" if beside and value == min(shown) else "" for value in shown]
+        cells = [f"{mark}{100 * value:.2f}{mark}" for mark, value in zip(marks, shown, strict=True)]
+        rows.append([name, str(len(samples)), WORDS.get(metric, metric), *cells])
+        print(f"{name}: {rows[-1][3]} %, {len(samples) / seconds:.0f} lines/s", flush=True)
+    head = ["set", "lines", "wrong, in %, of", "ocrnn", *([f"Tesseract {figures['tesseract']}"] if beside else [])]
+    record.publish("accuracy", figures, record.table(head, rows), save=options.save)
+
+
+def rate(found: Score, metric: str) -> float:
+    """One figure of a score by its name."""
+    return float(getattr(found, metric))
+
+
+def by_tesseract(language: str, samples: Sequence[Sample], pictures: Sequence[Any]) -> tuple[Score, list[str]]:
+    """Score and readings of one of Tesseract's languages."""
+    read: Callable[[Any], str] = tesseract.Tesseract(language).read
+    readings = [read(picture) for picture in pictures]
+    return score(readings, [sample.text for sample in samples]), readings
+
+
+def write(folder: Path | None, engine: str, name: str, samples: Sequence[Sample], readings: Sequence[str]) -> None:
+    """Write readings as FOLDER/ENGINE/SET.tsv, where a folder was given."""
+    if folder is not None:
+        (folder / engine).mkdir(parents=True, exist_ok=True)
+        lines = (f"{sample.name}\t{reading}\n" for sample, reading in zip(samples, readings, strict=True))
+        (folder / engine / f"{name}.tsv").write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What every benchmark does with its figures: print a table, and with --save keep them and put it into the README."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of text cells as a Markdown table; columns after the first are set to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def publish(name: str, figures: Any, shown: str, *, save: bool) -> None:
+    """Print a table; with `save` also write results/NAME.json and replace the README's part of that name.
+
+    The part stands between the comments `<!-- NAME -->` and `<!-- /NAME -->`.
+    """
+    print(shown)
+    if not save:
+        return
+    RESULTS.mkdir(exist_ok=True)
+    stored = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "commit": commit(),
+        "python": platform.python_version(),
+        "figures": figures,
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    readme = ROOT / "README.md"
+    readme.write_text(replaced(readme.read_text(encoding="utf-8"), name, shown), encoding="utf-8")
+
+
+def replaced(page: str, name: str, shown: str) -> str:
+    """Page with the part of that name replaced; ValueError where it has none."""
+    opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, found_opening, rest = page.partition(opening)
+    _, found_closing, after = rest.partition(closing)
+    if not (found_opening and found_closing):
+        raise ValueError(f"README.md has no part {opening.strip()} ... {closing}; put both comments where it belongs")
+    return f"{before}{opening}{shown}\n{closing}{after}"
+
+
+def machine() -> str:
+    """Processor, cores and system, in words."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].strip() if names else model
+    return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+
+
+def commit() -> str:
+    """Short hash of the checkout, with + behind it where files differ; "" outside of one."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -1,0 +1,91 @@
+"""Lines per second on one thread, ours and Tesseract's on the same lines in one run: the README's table.
+
+    python benchmarks/speed.py --sets DIR [--set NAME]... [-m MODEL] [--lines 200] [--rounds 5] [--save]
+
+Pictures are decoded to RGB beforehand and both engines are warm. The engines take turns within each round, so that a
+machine that slows down slows all of them; a figure is the median of the rounds, a ratio the median of their ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+
+import cv2
+import numpy as np
+import record
+import tesseract
+from PIL import Image
+
+from ocrnn.data.labels import read_labels
+from ocrnn.transcribe.reader import Reader
+
+DEFAULT_SETS = ("receipts", "forms", "books-en")
+Engine = Callable[[Sequence[Image.Image]], object]
+
+
+def main() -> None:
+    """Time every set, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=Path, required=True, help="folder of sets, each a folder of labelled lines")
+    parser.add_argument("--set", action="append", dest="names", help=f"default: {', '.join(DEFAULT_SETS)}")
+    parser.add_argument("-m", "--model", help="default: the shipped model")
+    parser.add_argument("--lines", type=int, default=200, help="first lines of each set that are read")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--save", action="store_true", help="keep the figures and put the table into the README")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    reader = Reader.open(options.model, threads=1)
+
+    engines: dict[str, Engine] = {
+        "ocrnn": lambda pictures: list(reader.read_many(np.asarray(picture) for picture in pictures)),
+        "ocrnn, one at a time": lambda pictures: [reader.read(np.asarray(picture)) for picture in pictures],
+    }
+    if tesseract.installed():
+        other = tesseract.Tesseract()
+        engines["Tesseract"] = lambda pictures: [other.read(picture) for picture in pictures]
+
+    figures: dict[str, Any] = {"threads": 1, "rounds": options.rounds, "sets": {}}
+    rows = []
+    for name in options.names or DEFAULT_SETS:
+        samples = itertools.islice(read_labels(options.sets / name).samples, options.lines)
+        pictures = [tesseract.opened(sample.image) for sample in samples]
+        rates = timed(engines, pictures, options.rounds)
+        found: dict[str, Any] = {engine: statistics.median(values) for engine, values in rates.items()}
+        cells = [f"{value:.0f}" for value in found.values()]
+        if "Tesseract" in rates:
+            pairs = zip(rates["ocrnn"], rates["Tesseract"], strict=True)
+            found["ratio"] = statistics.median(ours / theirs for ours, theirs in pairs)
+            cells.append(f"{found['ratio']:.2f}")
+        figures["sets"][name] = {"lines": len(pictures), **found}
+        rows.append([name, *cells])
+        print(f"{name}: {', '.join(cells)}", flush=True)
+    head = ["lines/s on one thread", *engines, *(["times as fast"] if "Tesseract" in engines else [])]
+    record.publish("speed", figures, record.table(head, rows), save=options.save)
+
+
+def timed(engines: dict[str, Engine], pictures: Sequence[Image.Image], rounds: int) -> dict[str, list[float]]:
+    """Lines per second of each engine in each round; the first passes, which warm them, do not count."""
+    rates: dict[str, list[float]] = {name: [] for name in engines}
+    for engine in engines.values():
+        engine(pictures[:20])
+    for number in range(rounds):
+        names = list(engines)
+        for name in names if number % 2 == 0 else reversed(names):
+            start = time.perf_counter()
+            engines[name](pictures)
+            rates[name].append(len(pictures) / (time.perf_counter() - start))
+    return rates
+
+
+if __name__ == "__main__":
+    main()
