@@ -21,6 +21,8 @@ Strength = Literal["light", "strong"]
 _TILE = (256, 2048)
 _SCALES = (0.0, 0.8, 1.6, 4.0, 16.0)
 """Blur of the ready-made noise in pixels: sensor noise, paper fibre, stains."""
+_WIDEST = 12_000
+"""Columns up to which a line is changed: OpenCV's warps count in 16 bits, and a line may more than double its width."""
 
 
 @lru_cache(maxsize=len(_SCALES))
@@ -69,10 +71,11 @@ def wave(picture: npt.NDArray[Any], rng: np.random.Generator, amplitude_px: floa
 
 
 def tilt_in_depth(picture: npt.NDArray[Any], rng: np.random.Generator, amount: float, fill: float) -> Any:
-    """Perspective: each corner moves inwards by up to `amount` of the height."""
+    """Perspective: each corner moves by up to `amount` of the height, twice as far along the line; nothing is cut."""
     height, width = picture.shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    moved = corners + rng.uniform(-amount, amount, (4, 2)).astype(np.float32) * np.float32([min(width, 2 * height), height])
+    reach = np.array([min(width, 2 * height), height], np.float32)
+    moved = corners + rng.uniform(-amount, amount, (4, 2)).astype(np.float32) * reach
     moved -= moved.min(0)
     size = np.ceil(moved.max(0)).astype(int)
     matrix = cv2.getPerspectiveTransform(corners, moved)
@@ -92,8 +95,10 @@ def spread(ink: Array, rng: np.random.Generator, *, grain: float) -> Array:
 
 def fade(ink: Array, rng: np.random.Generator) -> Array:
     """Worn ribbon or weak pressure: strength changes along the line and within letters."""
-    strength = 1 - np.float32(rng.uniform(0.05, 0.4)) * np.clip(noise(ink.shape, rng, float(rng.choice([1.6, 4.0, 16.0]))) + 0.5, 0, 2)
-    return (ink * np.clip(strength, 0.35, 1)).astype(np.float32)
+    depth = np.float32(rng.uniform(0.05, 0.4))
+    strength = 1 - depth * np.clip(noise(ink.shape, rng, float(rng.choice([1.6, 4.0, 16.0]))) + 0.5, 0, 2)
+    faded: Array = (ink * np.clip(strength, 0.35, 1)).astype(np.float32)
+    return faded
 
 
 def dots(ink: Array, rng: np.random.Generator) -> Array:
@@ -105,7 +110,8 @@ def dots(ink: Array, rng: np.random.Generator) -> Array:
     if rng.random() < 0.5:
         grid = grid * (0.5 + 0.5 * np.cos(2 * np.pi * np.arange(width) / pitch))[None, :]
     depth = np.float32(rng.uniform(0.2, 0.75))
-    return (ink * (1 - depth + depth * np.clip(grid * 1.6, 0, 1))).astype(np.float32)
+    dotted: Array = (ink * (1 - depth + depth * np.clip(grid * 1.6, 0, 1))).astype(np.float32)
+    return dotted
 
 
 def streaks(ink: Array, rng: np.random.Generator) -> Array:
@@ -129,8 +135,8 @@ def lay(ink: Array, rng: np.random.Generator, *, contrast: tuple[float, float], 
         grain = np.float32(texture * rng.uniform(0, 0.09) * min(1, gap * 2))
         ground += noise(ink.shape, rng, float(rng.choice(_SCALES))) * grain
         ground += noise(ink.shape, rng, float(rng.choice(_SCALES))) * grain
-    picture = ground - ink * np.float32(gap)
-    return np.clip(picture * 255, 0, 255).astype(np.uint8)
+    grey: Grey = np.clip((ground - ink * np.float32(gap)) * 255, 0, 255).astype(np.uint8)
+    return grey
 
 
 def lower(grey: Grey, rng: np.random.Generator, height: int) -> Grey:
@@ -164,24 +170,32 @@ def binarise(grey: Grey, rng: np.random.Generator) -> Grey:
 def compress(grey: Grey, rng: np.random.Generator, worst: int) -> Grey:
     """JPEG, quality `worst` to 90."""
     _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(worst, 91))])
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.uint8)
+    decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    assert decoded is not None  # our own encoder wrote it
+    return decoded.astype(np.uint8)
 
 
 def augment(grey: Grey, rng: np.random.Generator, strength: Strength = "light") -> Grey:
     """A real line as it might also have been scanned: another crop, size, tilt, focus, paper, ink. Its text stays.
 
-    "strong" is for few lines: larger changes, more often. The result has another size than the input.
+    "strong" is for few lines: larger changes, more often. The result has another size than the input. Lines of over
+    12,000 columns at 128 rows or less are only brought down to that height.
     """
     much = 2.0 if strength == "strong" else 1.0
-    chance = lambda p: rng.random() < min(0.9, p * much)  # noqa: E731
+
+    def chance(p: float) -> bool:
+        return bool(rng.random() < min(0.9, p * much))
+
     if grey.shape[0] > 128:
         grey = lower(grey, rng, 128)
+    if grey.shape[1] > _WIDEST:
+        return np.ascontiguousarray(grey)
     ground = float(np.median(np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))))
     if chance(0.5):
         grey = _recrop(grey, rng, 0.08 * much, ground)
     if chance(0.4):
-        stretch = float(np.exp(rng.normal(0, 0.08 * much)))
-        grey = cv2.resize(grey, (max(4, round(grey.shape[1] * stretch)), grey.shape[0]), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        width = max(4, round(grey.shape[1] * float(np.exp(rng.normal(0, 0.08 * much)))))
+        grey = cv2.resize(grey, (width, grey.shape[0]), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
     if chance(0.4):
         # A long line may drift by a fifth of its height, not more: crops follow their baselines.
         tilt = min(3.0, float(np.degrees(0.2 * grey.shape[0] / grey.shape[1]))) * much

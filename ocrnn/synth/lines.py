@@ -6,70 +6,54 @@ A kind is what it says, which faces it is set in, and what became of the paper. 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from ocrnn.charset import Charset
+from ocrnn.errors import UsageError
 from ocrnn.image import Grey
 from ocrnn.synth import degrade, texts
-from ocrnn.synth.fonts import Face, open_faces
+from ocrnn.synth.fonts import Face, open_faces, system_faces
+from ocrnn.synth.kinds import KINDS, Kind
 from ocrnn.synth.render import Ink, Setting, draw
 from ocrnn.synth.texts import Texts
 
-_MODERN = ("en", "en", "en", "fr", "de", "es", "it", "pt", "nl", "pl", "cs", "sv")
-_TEXT_FACES = ("serif", "serif", "sans", "condensed", "slab", "mono", "old-style")
-_ANY_FACES = ("serif", "sans", "condensed", "display", "slab", "stencil", "signage-plates", "old-style", "mono", "handwriting")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of line: the share of lines it makes up, its face categories, the languages of its running text."""
-
-    name: str
-    share: float
-    faces: tuple[str, ...]
-    languages: tuple[str, ...] = _MODERN
-
-
-KINDS = (
-    Kind("print", 0.19, _TEXT_FACES),
-    Kind("book", 0.16, ("old-style", "old-style", "serif"), ("en", "fr", "es", "fr", "es", "it", "de", "pt")),
-    Kind("fraktur", 0.04, ("blackletter",), ("de",)),
-    Kind("typewriter", 0.09, ("typewriter", "typewriter", "mono"), ("fr", "fr", "en", "de")),
-    Kind("receipt", 0.18, ("receipt-pixel", "mono", "mono", "condensed", "sans", "ocr-mrz", "typewriter")),
-    Kind("form", 0.12, ("sans", "serif", "sans", "typewriter", "condensed", "mono")),
-    Kind("word", 0.14, _ANY_FACES),
-    Kind("captcha", 0.03, _ANY_FACES),
-    Kind("handwriting", 0.04, ("handwriting",), ("fr", "fr", "en")),
-    Kind("meter", 0.01, ("seven-segment", "ocr-mrz")),
-)
+_TRIES = 3000
+"""Texts and faces tried for one line; where both fit the charset, one in two goes well."""
 
 
 class Synthesizer:
     """Draws lines of every kind from a folder of fonts and a folder of texts.
 
+    Without fonts it takes those of the system, without texts `Texts.invented`.
     The n-th line of a seed is always the same: `line(np.random.default_rng((seed, n)))`.
     """
 
-    def __init__(self, fonts: Path, sentences: Path, charset: Charset) -> None:
+    def __init__(self, fonts: Path | None, sentences: Path | None, charset: Charset) -> None:
         """Raises UsageError when a folder has nothing to use."""
         self.charset = charset
-        self.texts = Texts.open(sentences, charset)
-        self._faces: dict[str, list[list[Face]]] = {}
+        self.texts = Texts.invented(charset) if sentences is None else Texts.open(sentences, charset)
         families: dict[str, dict[str, list[Face]]] = {}
-        for face in open_faces(fonts):
+        for face in system_faces(charset.characters) if fonts is None else open_faces(fonts, charset.characters):
             family = face.path.stem.split("-")[0].split("_")[0]
             families.setdefault(face.category, {}).setdefault(family, []).append(face)
         self._faces = {category: list(members.values()) for category, members in families.items()}
+        # A kind of whose faces the folder has none is set in any: blackletter is rare among a system's fonts.
+        self._categories = {
+            kind.name: kind.faces if self._faces.keys() & set(kind.faces) else tuple(sorted(self._faces))
+            for kind in KINDS
+        }
         self._shares = np.array([kind.share for kind in KINDS]) / sum(kind.share for kind in KINDS)
 
     def line(self, rng: np.random.Generator, *, longest: int = 95, kind: str | None = None) -> tuple[Grey, str]:
-        """Picture (h, w) uint8 of one line, and its text: at most about `longest` characters of the charset."""
-        while True:
+        """Picture (h, w) uint8 of one line, and its text: 1 to `longest` characters of the charset.
+
+        Raises UsageError where no face draws what the texts say.
+        """
+        for _ in range(_TRIES):
             chosen = next((k for k in KINDS if k.name == kind), None) or KINDS[rng.choice(len(KINDS), p=self._shares)]
             text = self._text(chosen, rng, longest)
             face = self._face(chosen, text, rng)
@@ -77,18 +61,22 @@ class Synthesizer:
                 continue
             if face.capitals:
                 text = text.upper()
-            text = " ".join(text.split())
+            text = (" " if " " in self.charset else "").join(text.split())[:longest].rstrip()
             if not text or self.charset.strangers(text) or not face.draws(text):
                 continue
             ink = draw(text, face, _setting(chosen, rng), rng)
             if ink.shape[1] < 2 or float(ink.max()) < 0.3:
                 continue
             return self._picture(chosen, ink, face, text, rng), text
+        raise UsageError(
+            f"{kind or 'no'} lines: no face draws what the texts say in this charset; "
+            f"give other --fonts or --texts, or a charset that they share"
+        )
 
     def _text(self, kind: Kind, rng: np.random.Generator, longest: int) -> str:
         choice = rng.random()
         short = int(rng.integers(2, max(3, min(26, longest))))
-        length = short if rng.random() < 0.45 else int(rng.integers(2, longest + 1))
+        length = short if rng.random() < 0.45 else int(rng.integers(min(2, longest), longest + 1))
         if kind.name == "word":
             return self.texts.word(rng, kind.languages)
         if kind.name == "captcha":
@@ -117,8 +105,9 @@ class Synthesizer:
         return text
 
     def _face(self, kind: Kind, text: str, rng: np.random.Generator) -> Face | None:
+        categories = self._categories[kind.name]
         for _ in range(8):
-            families = self._faces.get(kind.faces[rng.integers(len(kind.faces))])
+            families = self._faces.get(categories[rng.integers(len(categories))])
             if families:
                 faces = families[rng.integers(len(families))]
                 face = faces[rng.integers(len(faces))]
@@ -129,11 +118,15 @@ class Synthesizer:
     def _picture(self, kind: Kind, ink: Ink, face: Face, text: str, rng: np.random.Generator) -> Grey:
         """Everything that happens to the ink between the press and the file, in the order it happens."""
         words = kind.name in ("word", "captcha", "meter")
-        chance = lambda p: rng.random() < p  # noqa: E731
+        worn = kind.name in ("book", "fraktur", "typewriter", "receipt")
+
+        def chance(p: float) -> bool:
+            return bool(rng.random() < p)
+
         if chance(0.5):
             ink = _stretch(ink, float(np.exp(rng.normal(0, 0.13))))
         if chance(0.6):
-            ink = degrade.spread(ink, rng, grain=1.0 if kind.name in ("book", "fraktur", "typewriter", "receipt") else 0.5)
+            ink = degrade.spread(ink, rng, grain=1.0 if worn else 0.5)
         if kind.name == "typewriter" or chance(0.08):
             ink = degrade.fade(ink, rng)
         if kind.name in ("receipt", "meter"):
@@ -148,13 +141,15 @@ class Synthesizer:
             _scribble(ink, rng)
         tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
         if chance(0.45):
-            ink = degrade.warp(ink, rng, tilt_deg=tilt * (2.2 if kind.name == "word" and chance(0.4) else 1), shear=0.25 if words else 0.1, fill=0.0)
+            tilt *= 2.2 if kind.name == "word" and chance(0.4) else 1
+            ink = degrade.warp(ink, rng, tilt_deg=tilt, shear=0.25 if words else 0.1, fill=0.0)
         if chance(0.12):
             ink = degrade.wave(ink, rng, 0.06 * ink.shape[0], 0.0)
         if kind.name == "word" and chance(0.45):
             ink = degrade.tilt_in_depth(ink, rng, 0.16, 0.0)
         if words:
-            grey = self._sign(ink, rng) if kind.name == "word" else degrade.lay(ink, rng, contrast=(0.35, 1.0), texture=1)
+            sign = kind.name == "word"
+            grey = self._sign(ink, rng) if sign else degrade.lay(ink, rng, contrast=(0.35, 1.0), texture=1)
             grey = 255 - grey if chance(0.45) else grey
         else:
             # A ground that shows after thresholding hides the text: what becomes black and white starts even.
@@ -179,7 +174,8 @@ class Synthesizer:
             top, bottom = min(top, int(0.27 * ink.shape[0])), max(bottom, int(0.76 * ink.shape[0]))
         loose = rng.random()
         most = 0.1 if loose < 0.35 else 0.35 if loose < 0.8 else 0.9 if kind.name != "form" else 0.4
-        above, below, left, right = (int(v * em) for v in rng.uniform((-0.02, -0.02, 0, 0), (most, most, 1.2 * most, 1.2 * most)))
+        sides = rng.uniform((-0.02, -0.02, 0, 0), (most, most, 1.2 * most, 1.2 * most))
+        above, below, left, right = (int(side * em) for side in sides)
         height, width = bottom - top + above + below, ink.shape[1] + left + right
         page = np.zeros((height, width), np.float32)
         _paste(page, ink, above - top, left)
@@ -188,7 +184,8 @@ class Synthesizer:
             leading = rng.uniform(1.0, 1.5) * em
             for direction in (-1, 1):
                 if rng.random() < 0.6:
-                    _paste(page, neighbour, int(above - top + direction * leading), left - int(rng.integers(0, 1 + int(em))))
+                    shift = int(rng.integers(0, 1 + int(em)))
+                    _paste(page, neighbour, int(above - top + direction * leading), left - shift)
         return page
 
     def _neighbour(self, kind: Kind, rng: np.random.Generator, face: Face) -> str:
@@ -210,9 +207,11 @@ def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
     em = int(rng.integers(28, 60)) // 4 * 4
     if kind.name == "typewriter":
         jump = float(rng.choice([0, 0.01, 0.025])) * em
-        return Setting(em, space=1.0, tracking=float(rng.choice([0, 0, 0.05])), jump_px=jump, fade=float(rng.choice([0, 0.15, 0.3])))
+        pitch, fade = float(rng.choice([0, 0, 0.05])), float(rng.choice([0, 0.15, 0.3]))
+        return Setting(em, space=1.0, tracking=pitch, jump_px=jump, fade=fade)
     if kind.name == "captcha":
-        return Setting(em, tracking=float(rng.uniform(-0.08, 0.35)), jump_px=0.08 * em, turn_deg=float(rng.uniform(0, 18)))
+        pitch, turn = float(rng.uniform(-0.08, 0.35)), float(rng.uniform(0, 18))
+        return Setting(em, tracking=pitch, jump_px=0.08 * em, turn_deg=turn)
     tracking = float(rng.uniform(-0.03, 0.2)) if rng.random() < 0.15 else 0.0
     return Setting(em, space=float(np.exp(rng.normal(0.05, 0.25))), tracking=tracking)
 
@@ -267,7 +266,10 @@ def _rule(ink: Ink, rng: np.random.Generator) -> None:
 def _scribble(ink: Ink, rng: np.random.Generator) -> None:
     """Lines and specks strewn over a captcha."""
     height, width = ink.shape
-    point: Any = lambda: (int(rng.integers(width)), int(rng.integers(height)))  # noqa: E731
+
+    def point() -> tuple[int, int]:
+        return int(rng.integers(width)), int(rng.integers(height))
+
     for _ in range(int(rng.integers(0, 7))):
         cv2.line(ink, point(), point(), float(rng.uniform(0.4, 1)), int(rng.integers(1, 3)), cv2.LINE_AA)
     for _ in range(int(rng.choice([0, 10, 40]))):
@@ -282,4 +284,4 @@ def _bleed(ink: Ink, rng: np.random.Generator) -> Ink:
 
 def fits(text_classes: Sequence[int], frames: int) -> bool:
     """Tell whether CTC can align a text to T frames: one for each character and one between equal neighbours."""
-    return len(text_classes) + sum(a == b for a, b in zip(text_classes, text_classes[1:])) <= frames  # noqa: B905,RUF007
+    return len(text_classes) + sum(a == b for a, b in pairwise(text_classes)) <= frames

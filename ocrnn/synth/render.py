@@ -61,7 +61,9 @@ def draw(text: str, face: Face, setting: Setting, rng: np.random.Generator) -> I
     return ink[:, columns[0] : columns[-1] + 1]
 
 
-def _stamp(canvas: Image.Image, letter: str, font: ImageFont.FreeTypeFont, at: tuple[float, float], degrees: float) -> None:
+def _stamp(
+    canvas: Image.Image, letter: str, font: ImageFont.FreeTypeFont, at: tuple[float, float], degrees: float
+) -> None:
     ascent, descent = font.getmetrics()
     tile = Image.new("L", (int(font.getlength(letter)) + 12, ascent + descent + 12))
     ImageDraw.Draw(tile).text((6, 6), letter, font=font, fill=255)

@@ -28,17 +28,31 @@ class Texts:
     def open(cls, folder: Path, charset: Charset) -> Texts:
         """Read `<language>.txt` files, one sentence a line; lines with characters outside the charset are left out.
 
-        Raises UsageError when nothing is left.
+        A file of which the charset covers less than a tenth is in another script, and left out whole.
+        Raises UsageError for a file that is not text, and when nothing is left.
         """
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder; give --texts a folder of .txt files with one sentence a line")
         sentences = {}
         for path in sorted(folder.glob("*.txt")):
-            lines = unicodedata.normalize("NFC", path.read_text(encoding="utf-8")).split("\n")
+            try:
+                lines = unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig")).split("\n")
+            except (OSError, UnicodeDecodeError) as fault:
+                raise UsageError(f"{path}: cannot be read as text ({fault}); write it in UTF-8") from None
             kept = tuple(clean for line in lines if (clean := " ".join(line.split())) and not charset.strangers(clean))
             if len(kept) > len(lines) // 10:
                 sentences[path.stem] = kept
         if not sentences:
             raise UsageError(f"{folder}: no text file whose lines the charset covers; give another --texts folder")
         return cls(sentences)
+
+    @classmethod
+    def invented(cls, charset: Charset) -> Texts:
+        """Texts that are nobody's: numbers, dates, codes, and words of random letters; the same at every call."""
+        rng = np.random.default_rng(0)
+        made = (_invent(rng, charset) for _ in range(4000))
+        lines = tuple(line for line in made if not charset.strangers(line))
+        return cls({"mul": lines or (charset.characters,)})
 
     def running(self, rng: np.random.Generator, languages: Sequence[str], length: int) -> str:
         """About `length` characters of running text, cut between words, of one language picked from those named."""
@@ -71,8 +85,16 @@ class Texts:
 
 def number(rng: np.random.Generator) -> str:
     """Amount, date, time, code or plain number."""
-    digits = lambda n: "".join(_DIGITS[i] for i in rng.integers(10, size=n))  # noqa: E731
-    capitals = lambda n: "".join(_CAPITALS[i] for i in rng.integers(26, size=n))  # noqa: E731
+
+    def digits(n: int) -> str:
+        return "".join(_DIGITS[i] for i in rng.integers(10, size=n))
+
+    def capitals(n: int) -> str:
+        return "".join(_CAPITALS[i] for i in rng.integers(26, size=n))
+
+    def clock() -> str:
+        return f"{rng.integers(24):02d}:{rng.integers(60):02d}"
+
     value = float(np.exp(rng.normal(3, 2)))
     day, month, year = rng.integers(1, 29), rng.integers(1, 13), rng.integers(1900, 2030)
     makers = (
@@ -88,7 +110,7 @@ def number(rng: np.random.Generator) -> str:
         lambda: f"{day:02d}/{month:02d}/{year}",
         lambda: f"{day}-{month}-{year % 100:02d}",
         lambda: f"{day:02d}.{month:02d}.{year}",
-        lambda: f"{rng.integers(24):02d}:{rng.integers(60):02d}" + (f":{rng.integers(60):02d}" if rng.random() < 0.4 else ""),
+        lambda: clock() + (f":{rng.integers(60):02d}" if rng.random() < 0.4 else ""),
         lambda: f"{capitals(int(rng.integers(1, 4)))}{digits(int(rng.integers(1, 6)))}",
         lambda: f"{capitals(3)}-{digits(4)}",
         lambda: f"({digits(3)}) {digits(3)}-{digits(4)}",
@@ -116,7 +138,7 @@ def rare(rng: np.random.Generator, charset: Charset, length: int) -> str:
 
 
 def vary(text: str, rng: np.random.Generator) -> str:
-    """Sometimes in capitals, sometimes with typographic quotes and dashes, sometimes one character alone."""
+    """Sometimes in capitals, sometimes with typographic quotes and dashes."""
     choice = rng.random()
     if choice < 0.07:
         return text.upper()
@@ -135,7 +157,26 @@ def with_long_s(text: str) -> str:
 def typed(text: str) -> str:
     """As French typists set it: a space before high punctuation and around dashes, straight quotes."""
     text = re.sub(r"\s*([;:!?])", r" \1", text)
-    return text.translate(str.maketrans("’‘“”«»–—", "''\"\"\"\"--"))
+    return text.translate(str.maketrans("’‘“”«»–—", '\'\'""""--'))
+
+
+def _invent(rng: np.random.Generator, charset: Charset) -> str:
+    """One line of random words, numbers and codes; it may hold characters outside the charset."""
+    letters = "".join(c for c in charset.characters if c.isalpha() and not c.isupper())
+    plain = "".join(c for c in letters if c.isascii())
+    pool = (plain if rng.random() < 0.6 else letters) or letters or charset.characters
+    words = []
+    for _ in range(int(rng.integers(1, 10)) if " " in charset else 1):
+        choice = rng.random()
+        if choice < 0.15:
+            words.append(number(rng))
+        elif choice < 0.25:
+            words.append(code(rng, int(rng.integers(2, 9))))
+        else:
+            word = "".join(pool[i] for i in rng.integers(len(pool), size=1 + rng.poisson(4.5)))
+            word = word.capitalize() if rng.random() < 0.2 else word
+            words.append(word + ("", "", "", "", ",", ".")[rng.integers(6)] * ({",", "."} <= set(charset.characters)))
+    return " ".join(words)
 
 
 def _cut(words: Sequence[str], length: int) -> str:

@@ -1,0 +1,181 @@
+"""`ocrnn synth`: lines made from fonts and texts, as files to train on."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
+
+import click
+
+from ocrnn.cli import options
+from ocrnn.cli.progress import Progress
+from ocrnn.errors import UsageError
+from ocrnn.synth.kinds import KINDS
+from ocrnn.transcribe.output import make_folder, refusals, whole_file
+
+if TYPE_CHECKING:
+    from ocrnn.synth.lines import Synthesizer
+
+
+class Line(NamedTuple):
+    """A line under its name: a PNG, and the text with a line end in UTF-8."""
+
+    name: str
+    picture: bytes
+    label: bytes
+
+
+@click.command("synth")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A folder that is new or empty.",
+)
+@click.option(
+    "-n", "--lines", metavar="N", type=click.IntRange(min=1), default=1000, show_default=True, help="Lines to make."
+)
+@click.option(
+    "--fonts",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of fonts: .ttf, .otf, .ttc.  [default: the fonts of this system]",
+)
+@click.option(
+    "--texts",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of en.txt, de.txt...: one sentence a line, UTF-8.  "
+    "[default: numbers, dates, codes and words of random letters]",
+)
+@click.option(
+    "--charset",
+    metavar="NAME|FILE",
+    default="latin",
+    show_default=True,
+    help="Characters that lines may hold: one of `ocrnn charsets`, or a file with one on each line.",
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Another seed makes other lines; the same one makes the same files.",
+)
+@click.option(
+    "--kind", type=click.Choice([kind.name for kind in KINDS]), help="Lines of this kind only.  [default: all]"
+)
+@click.option(
+    "--longest",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=95,
+    show_default=True,
+    help="Characters that a line has at most.",
+)
+@click.option(
+    "--shards", metavar="N", type=click.IntRange(min=1), help="Write tar files of N lines each, in WebDataset layout."
+)
+@options.quiet
+def command(
+    output: Path,
+    lines: int,
+    fonts: Path | None,
+    texts: Path | None,
+    charset: str,
+    seed: int,
+    kind: str | None,
+    longest: int,
+    shards: int | None,
+    quiet: bool,
+) -> None:
+    """Make lines of text from fonts and texts, degraded as printers, paper, scanners and cameras do.
+
+    DIR gets 000000.png, grey, and its text in 000000.gt.txt, and so on: what `ocrnn train --data DIR` takes. With
+    --shards it gets 00000.tar and so on, with the same files inside. Each file is written whole or not at all. A line
+    depends on the seed and its number alone, not on -n or --shards.
+
+    \b
+    ocrnn synth -o lines
+    ocrnn synth -o lines -n 50000 --fonts fonts --texts texts --kind receipt
+    """
+    _check_empty(output)
+    from ocrnn.charset import Charset
+    from ocrnn.synth.lines import Synthesizer
+
+    maker = Synthesizer(fonts, texts, Charset.open(charset))
+    made = _lines(maker, seed, lines, longest, kind)
+    made = chain([next(made)], made)  # what fonts and texts cannot give is refused before a folder is made
+    make_folder(output)
+    progress = Progress(lines, "lines", shown=not quiet)
+    try:
+        for start in range(0, lines, shards or 1):
+            batch = _counted(islice(made, shards or 1), progress)
+            if shards:
+                _write_shard(output / f"{start // shards:05}.tar", batch)
+            else:
+                _write_files(output, next(batch))
+    finally:
+        progress.clear()
+    if not quiet:
+        click.echo(f"{lines} lines in {output}", err=True)
+
+
+def _check_empty(folder: Path) -> None:
+    with refusals(folder):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: not a folder; give one that is new or empty")
+        # Dot-files are what a system or a killed run left behind.
+        if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+            raise UsageError(f"{folder}: holds files already; give a folder that is new or empty")
+
+
+def _lines(maker: Synthesizer, seed: int, count: int, longest: int, kind: str | None) -> Iterator[Line]:
+    import numpy as np
+    from PIL import Image
+
+    for number in range(count):
+        grey, text = maker.line(np.random.default_rng((seed, number)), longest=longest, kind=kind)
+        picture = io.BytesIO()
+        Image.fromarray(grey).save(picture, "png")
+        yield Line(f"{number:06}", picture.getvalue(), f"{text}\n".encode())
+
+
+def _counted(lines: Iterable[Line], progress: Progress) -> Iterator[Line]:
+    for line in lines:
+        yield line
+        progress.step()
+
+
+def _write_files(folder: Path, line: Line) -> None:
+    """Write label and picture; a picture that fails takes its label with it."""
+    label = folder / f"{line.name}.gt.txt"
+    try:
+        with whole_file(label) as write:
+            write(line.label)
+        with whole_file(folder / f"{line.name}.png") as write:
+            write(line.picture)
+    except BaseException:
+        label.unlink(missing_ok=True)
+        raise
+
+
+def _write_shard(path: Path, lines: Iterable[Line]) -> None:
+    """Write lines as one tar, equal to the byte for equal lines: no dates and no owners."""
+    with whole_file(path) as write:
+        # Stream mode asks no more of a file than to be written.
+        stream = cast("IO[bytes]", SimpleNamespace(write=write))
+        with tarfile.open(mode="w|", fileobj=stream, format=tarfile.USTAR_FORMAT) as shard:
+            for line in lines:
+                for suffix, data in ((".png", line.picture), (".gt.txt", line.label)):
+                    member = tarfile.TarInfo(line.name + suffix)
+                    member.size = len(data)
+                    shard.addfile(member, io.BytesIO(data))

@@ -1,0 +1,34 @@
+"""Kinds of lines: what documents the shipped models must read, in which faces and languages, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_MODERN = ("en", "en", "en", "fr", "de", "es", "it", "pt", "nl", "pl", "cs", "sv")
+_TEXT_FACES = ("serif", "serif", "sans", "condensed", "slab", "mono", "old-style")
+_SIGN_FACES = ("serif", "sans", "condensed", "display", "slab", "stencil", "signage-plates", "old-style")
+_ANY_FACES = (*_SIGN_FACES, "mono", "handwriting")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of line: the share of lines it makes up, its face categories, the languages of its running text."""
+
+    name: str
+    share: float
+    faces: tuple[str, ...]
+    languages: tuple[str, ...] = _MODERN
+
+
+KINDS = (
+    Kind("print", 0.19, _TEXT_FACES),
+    Kind("book", 0.16, ("old-style", "old-style", "serif"), ("en", "fr", "es", "fr", "es", "it", "de", "pt")),
+    Kind("fraktur", 0.04, ("blackletter",), ("de",)),
+    Kind("typewriter", 0.09, ("typewriter", "typewriter", "mono"), ("fr", "fr", "en", "de")),
+    Kind("receipt", 0.18, ("receipt-pixel", "mono", "mono", "condensed", "sans", "ocr-mrz", "typewriter")),
+    Kind("form", 0.12, ("sans", "serif", "sans", "typewriter", "condensed", "mono")),
+    Kind("word", 0.14, _ANY_FACES),
+    Kind("captcha", 0.03, _ANY_FACES),
+    Kind("handwriting", 0.04, ("handwriting",), ("fr", "fr", "en")),
+    Kind("meter", 0.01, ("seven-segment", "ocr-mrz")),
+)
