@@ -12,8 +12,10 @@ from ocrnn.image import SUFFIXES
 
 _DIGITS = re.compile("([0-9]+)")
 
-NameKey = tuple[tuple[str | tuple[int, str], ...], str]
-"""Sorts one name: its pieces, letters and numbers in turn, then the name itself."""
+Pieces = tuple[str | tuple[int, str], ...]
+"""Letters and numbers of a text in turn."""
+NameKey = tuple[Pieces, Pieces, str]
+"""Sorts one name: the pieces before its ending, those of the ending, then the name itself."""
 
 
 def find_pictures(folder: str | Path, *, unreadable: Callable[[UsageError], None] | None = None) -> Iterator[Path]:
@@ -75,9 +77,14 @@ def _refused(folder: Path, fault: OSError) -> UsageError:
 
 
 def _name_key(name: str) -> NameKey:
+    # The ending apart from the rest: line.png stands before line1.png.
+    stem, ending = os.path.splitext(name)
+    return _pieces(stem), _pieces(ending), name
+
+
+def _pieces(text: str) -> Pieces:
     # A number sorts by its length without leading zeros, then as text: as by value, at any number of digits.
-    pieces = tuple(
+    return tuple(
         (len(piece.lstrip("0")), piece.lstrip("0")) if place % 2 else piece.casefold()
-        for place, piece in enumerate(_DIGITS.split(name))
+        for place, piece in enumerate(_DIGITS.split(text))
     )
-    return pieces, name

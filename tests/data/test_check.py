@@ -1,0 +1,212 @@
+"""What cannot be learned is found before training, by file and line, and nothing else is."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ocrnn.charset import Charset
+from ocrnn.data.check import CheckReport, check_samples, minimum_frames
+from ocrnn.data.labels import Sample, read_labels
+from ocrnn.image import LineFormat, load_lines
+from ocrnn.spec import Architecture
+
+CHARSET = Charset("abcdef ")
+FORMAT = LineFormat()
+FAST = Architecture()
+
+
+def drawn(path: Path, width: int = 200, height: int = 40, **options: Any) -> Path:
+    """A picture of noise: what is cut off from it is missed."""
+    pixels = np.random.default_rng(width).integers(0, 256, (height, width), np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def checked(*samples: Sample, **options: Any) -> CheckReport:
+    return check_samples(samples, CHARSET, FAST, FORMAT, **options)
+
+
+def only(report: CheckReport, folder: Path) -> str:
+    """The one problem of a report, which has no sample left."""
+    assert report.samples == () and report.widths == ()
+    (problem,) = report.problems
+    return str(problem).replace(f"{folder}{os.sep}", "")
+
+
+def test_the_least_frames_by_trying_all_paths() -> None:
+    for length in range(5):
+        for classes in itertools.product((1, 2), repeat=length):
+            paths = (path for frames in range(9) for path in itertools.product((0, 1, 2), repeat=frames))
+            least = next(
+                len(path) for path in paths if tuple(c for c, _ in itertools.groupby(path) if c != 0) == classes
+            )
+            assert minimum_frames(classes) == least
+
+
+@pytest.mark.parametrize("preset", ["fast", "accurate", "paper"])
+@pytest.mark.parametrize("decode", [True, False])
+def test_a_label_fits_up_to_the_last_frame_and_no_further(tmp_path: Path, preset: str, decode: bool) -> None:
+    architecture = Architecture.named(preset)
+    line_format = LineFormat(height=architecture.height)
+    picture = drawn(tmp_path / "a.png", width=150, height=50)
+    (grey,) = load_lines(picture)
+    frames = architecture.frames(line_format.prepare(grey).shape[2])
+    for text, fits in (
+        (("ab" * frames)[:frames], True),
+        (("ab" * frames)[: frames + 1], False),
+        ("a" * ((frames + 1) // 2), True),
+        ("a" * ((frames + 1) // 2 + 1), False),
+    ):
+        sample = Sample(picture, text)
+        report = check_samples([sample], CHARSET, architecture, line_format, decode=decode)
+        assert (report.samples == (sample,)) is fits
+        assert len(report.problems) == (not fits)
+
+
+def test_a_label_too_long_is_named_with_its_numbers(tmp_path: Path) -> None:
+    picture = drawn(tmp_path / "a.png", width=40, height=40)
+    sample = Sample(picture, "aabbccddeeff", label_file=tmp_path / "labels.tsv", line_number=17)
+    assert only(checked(sample), tmp_path) == (
+        "labels.tsv:17: 12 characters need 18 frames, but a.png of 40x40 px gives 12; "
+        "check that the text is this picture's; if it is, stretch the picture sideways or train without it"
+    )
+
+
+def test_a_picture_on_its_side_is_told_to_be_turned(tmp_path: Path) -> None:
+    sample = Sample(drawn(tmp_path / "a.png", width=40, height=300), "abcdef")
+    assert "of 40x300 px gives 4; check that the text is this picture's; if it is, turn the picture" in only(
+        checked(sample), tmp_path
+    )
+
+
+@pytest.mark.parametrize("decode", [True, False])
+def test_the_exif_turn_counts(tmp_path: Path, decode: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sample = Sample(drawn(tmp_path / "a.jpg", width=40, height=300, exif=exif), "abcdef")
+    report = checked(sample, decode=decode)
+    assert report.samples == (sample,)
+    assert report.widths == (FORMAT.width(40, 300),)
+
+
+def test_widths_are_those_of_prepared_lines(tmp_path: Path) -> None:
+    samples = [Sample(drawn(tmp_path / f"{w}.png", width=w, height=30), "ab") for w in (30, 77, 410)]
+    report = checked(*samples)
+    assert list(report.widths) == [FORMAT.prepare(load_lines(s.image)[0]).shape[2] for s in samples]
+
+
+def test_strangers_are_named_and_counted(tmp_path: Path) -> None:
+    a, b, c = (drawn(tmp_path / name) for name in ("a.png", "b.png", "c.png"))
+    report = checked(Sample(a, "abßß"), Sample(b, "ab"), Sample(c, "xßy"))
+    assert [s.image.name for s in report.samples] == ["b.png"]
+    assert [str(p).replace(f"{tmp_path}{os.sep}", "") for p in report.problems] == [
+        "a.png: 'ß' (U+00DF) is not in the charset; use a larger --charset or --new-chars add",
+        "c.png: 'x' (U+0078), 'ß' (U+00DF), 'y' (U+0079) are not in the charset; "
+        "use a larger --charset or --new-chars add",
+    ]
+    assert list(report.strangers.items()) == [("ß", 3), ("x", 1), ("y", 1)]
+
+
+def test_a_line_of_strangers_stays_one_short_line(tmp_path: Path) -> None:
+    report = checked(Sample(drawn(tmp_path / "a.png"), "ghijklmnop"))
+    assert "'l' (U+006C) and 4 more are not in the charset" in only(report, tmp_path)
+    assert len(report.strangers) == 10
+
+
+def damaged(tmp_path: Path) -> dict[str, tuple[Path, str]]:
+    whole = drawn(tmp_path / "whole.jpg").read_bytes()
+    cut, empty, text = tmp_path / "cut.jpg", tmp_path / "empty.png", tmp_path / "text.png"
+    cut.write_bytes(whole[: len(whole) // 2])
+    empty.touch()
+    text.write_text("no picture")
+    pages = io.BytesIO()
+    page = Image.new("L", (90, 30))
+    page.save(pages, "TIFF", save_all=True, append_images=[page, page])
+    (tmp_path / "pages.tif").write_bytes(pages.getvalue())
+    return {
+        "missing": (tmp_path / "nosuch.png", "nosuch.png: no such file; check the path"),
+        "empty": (empty, "empty.png: the file is empty; save the picture again"),
+        "text": (text, "text.png: not a picture; give PNG, JPEG"),
+        "cut": (cut, "cut.jpg: the picture is damaged ("),
+        "pages": (tmp_path / "pages.tif", "pages.tif: 3 pages with one label; save each page as a picture of its own"),
+    }
+
+
+@pytest.mark.parametrize("fault", ["missing", "empty", "text", "cut", "pages"])
+def test_pictures_that_cannot_be_learned_from(fault: str, tmp_path: Path) -> None:
+    path, expected = damaged(tmp_path)[fault]
+    report = checked(Sample(path, "ab", label_file=tmp_path / "labels.tsv", line_number=3))
+    assert only(report, tmp_path).startswith(f"labels.tsv:3: {expected}")
+    assert report.problems[0].what and report.problems[0].remedy
+
+
+@pytest.mark.parametrize("fault", ["missing", "empty", "text"])
+def test_headers_alone_show_the_coarse_faults(fault: str, tmp_path: Path) -> None:
+    path, expected = damaged(tmp_path)[fault]
+    assert expected in only(checked(Sample(path, "ab"), decode=False), tmp_path)
+
+
+def test_a_picture_over_the_limit_of_pixels(tmp_path: Path) -> None:
+    large, flat = drawn(tmp_path / "large.png", 300, 300), drawn(tmp_path / "flat.png", 800, 2)
+    for decode in (True, False):
+        report = checked(Sample(flat, "ab"), decode=decode, max_pixels=100_000)
+        assert "flat.png makes a line of 16016x40 pixels, over the limit" in only(report, tmp_path)
+    assert "large.png: 300x300 pixels, over the limit" in only(checked(Sample(large, "a"), max_pixels=89_999), tmp_path)
+    assert checked(Sample(large, "a"), max_pixels=90_000).problems == ()
+
+
+def test_an_empty_label(tmp_path: Path) -> None:
+    sample = Sample(drawn(tmp_path / "a.png"), " ", label_file=tmp_path / "labels.tsv", line_number=2)
+    assert only(checked(sample), tmp_path) == (
+        "labels.tsv:2: the label of a.png is empty; write its text or remove the line"
+    )
+
+
+def test_a_picture_named_twice_over_two_folders(tmp_path: Path) -> None:
+    picture = drawn(tmp_path / "a.png")
+    (tmp_path / "sub").mkdir()
+    first = Sample(picture, "ab", label_file=Path("one.tsv"), line_number=1)
+    again = Sample(tmp_path / "sub" / ".." / "a.png", "ab", label_file=Path("two.tsv"), line_number=9)
+    report = checked(first, again, replace(again, text="ba"))
+    assert report.samples == (first,)
+    assert [str(problem) for problem in report.problems] == [
+        "two.tsv:9: a.png already has this label at one.tsv:1; remove one of the two",
+        "two.tsv:9: a.png already has another label at one.tsv:1, which is taken: 'ab'; keep the right one of the two",
+    ]
+
+
+def test_every_sample_is_either_fit_or_a_problem_each_time_alike(tmp_path: Path) -> None:
+    faults = [path for path, _ in damaged(tmp_path).values()]
+    good = [drawn(tmp_path / f"{n}.png") for n in range(5)]
+    samples = [Sample(path, text) for path in (*faults, *good) for text in ("ab", "", "ß")]
+    first, second = checked(*samples), checked(*samples)
+    assert first == second
+    assert len(first.samples) + len(first.problems) == len(samples)
+    assert len(first.samples) == len(first.widths) == 5
+
+
+def test_a_spoiled_label_does_not_bar_a_good_one(tmp_path: Path) -> None:
+    picture = drawn(tmp_path / "a.png")
+    assert [sample.text for sample in checked(Sample(picture, "ß"), Sample(picture, "ab")).samples] == ["ab"]
+
+
+def test_labels_read_from_a_folder_are_fit(tmp_path: Path) -> None:
+    drawn(tmp_path / "a.png")
+    (tmp_path / "a.gt.txt").write_text("fade\n", encoding="utf-8")
+    labels = read_labels(tmp_path)
+    assert checked(*labels.samples).samples == labels.samples
+
+
+def test_samples_may_come_one_by_one(tmp_path: Path) -> None:
+    picture = drawn(tmp_path / "a.png")
+    report = check_samples((Sample(picture, "ab") for _ in range(2)), CHARSET, FAST, FORMAT)
+    assert len(report.samples) == len(report.problems) == 1
