@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from ocrnn.charset import Charset
+from ocrnn.cli.main import program
+from ocrnn.model.network import Network
+from ocrnn.model.runtime import header, open_model
+from ocrnn.model.weights import save_weights
+from ocrnn.spec import Architecture, ModelSpec
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("trained") / "best.safetensors"
+    spec = ModelSpec(Charset("abc"), architecture=dataclasses.replace(Architecture(), hidden=4))
+    torch.manual_seed(1)
+    save_weights(path, Network(spec.architecture, 4), spec)
+    return path
+
+
+def export(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(program, ["export", *map(str, arguments)])
+
+
+def test_export_writes_the_same_model_to_read_with(trained: Path, tmp_path: Path) -> None:
+    done = export(trained, "-o", tmp_path / "m.onnx")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert str(tmp_path / "m.onnx") in done.stderr
+    assert header(tmp_path / "m.onnx") == header(trained)
+    open_model(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "status", "says"),
+    [
+        ("nosuch.safetensors", "m.onnx", 3, "no such file"),
+        ("latim", "m.onnx", 3, "no such model"),
+        ("best.safetensors", "m.safetensors", 2, "does not end in .onnx"),
+        ("best.safetensors", "nosuch/m.onnx", 2, "cannot be written"),
+        ("m.onnx", "n.onnx", 3, "not weights"),
+        ("notes.txt", "n.onnx", 3, "neither"),
+    ],
+)
+def test_export_refuses(name: str, output: str, status: int, says: str, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "best.safetensors").write_bytes(trained.read_bytes())
+    (tmp_path / "notes.txt").write_text("no model")
+    if name == "m.onnx":
+        assert export(trained, "-o", tmp_path / name).exit_code == 0
+    before = sorted(tmp_path.iterdir())
+    done = export(name if name == "latim" else tmp_path / name, "-o", tmp_path / output)
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (status, "", 1)
+    assert says in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_export_without_torch_says_how_to_get_it(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ocrnn.model.export", "ocrnn.model.weights"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    done = export(trained, "-o", tmp_path / "m.onnx")
+    assert done.exit_code == 2
+    assert done.stderr == "ocrnn: export needs torch; pip install 'ocrnn[train]'\n"

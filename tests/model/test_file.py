@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import onnx
+import pytest
+import torch
+
+from ocrnn.errors import ModelError, OutputError
+from ocrnn.model.file import header, write_whole
+from ocrnn.spec import FORMAT, ModelSpec
+
+BOTH = pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
+
+
+def refusal(path: Path) -> str:
+    """The one sentence by which a file is refused."""
+    with pytest.raises(ModelError) as refused:
+        header(path)
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    assert sentence.startswith(f"{path}: ")
+    assert "; " in sentence, "no way out"
+    return sentence
+
+
+@BOTH
+def test_header_gives_the_spec_that_was_stored(suffix: str, stored: dict[str, Path], spec: ModelSpec) -> None:
+    assert header(stored[suffix]) == spec
+
+
+def test_onnx_header_reads_what_the_onnx_package_reads(stored: dict[str, Path], tmp_path: Path) -> None:
+    graph = onnx.load(stored[".onnx"])
+    assert {entry.key: entry.value for entry in graph.metadata_props} == {"ocrnn": header(stored[".onnx"]).to_json()}
+    # Others may add metadata, text, numbers and fields that come later than ours.
+    spec_json = graph.metadata_props[0].value
+    graph.doc_string = "x" * 300
+    graph.model_version = 2**40
+    onnx.helper.set_model_props(graph, {"first": "é" * 200, "ocrnn": spec_json, "": "", "last": "1"})
+    path = tmp_path / "more.onnx"
+    onnx.save(graph, path)
+    assert header(path).to_json() == spec_json
+
+
+@BOTH
+def test_header_of_a_file_cut_anywhere(suffix: str, stored: dict[str, Path], tmp_path: Path) -> None:
+    data = stored[suffix].read_bytes()
+    path = tmp_path / f"cut{suffix}"
+    for end in {*range(1, 200), *range(200, len(data), 397), len(data) - 1}:
+        path.write_bytes(data[:end])
+        refusal(path)
+    path.write_bytes(data[: len(data) // 2])
+    assert "cut short" in refusal(path)
+
+
+@BOTH
+def test_header_of_a_file_with_flipped_bits(suffix: str, stored: dict[str, Path], tmp_path: Path) -> None:
+    """Either a spec or one sentence; never another exception, never for long."""
+    data = stored[suffix].read_bytes()
+    place = data.index(b'{"ocrnn"') if suffix == ".onnx" else 0
+    dice = random.Random(5)
+    path = tmp_path / f"flipped{suffix}"
+    refused = 0
+    for _ in range(250):
+        flipped = bytearray(data)
+        near = dice.choice((0, max(0, place - 40)))
+        for _ in range(dice.randint(1, 3)):
+            flipped[min(near + dice.randrange(1200), len(data) - 1)] ^= 1 << dice.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            header(path)
+        except ModelError as refusal:
+            refused += 1
+            assert "\n" not in str(refusal)
+    assert refused > 40
+
+
+@pytest.mark.parametrize("seed", range(20))
+@BOTH
+def test_header_of_noise(suffix: str, seed: int, tmp_path: Path) -> None:
+    path = tmp_path / f"noise{suffix}"
+    path.write_bytes(b"\x01" + random.Random(seed).randbytes(5000))
+    refusal(path)
+
+
+def test_header_of_endless_small_fields(tmp_path: Path) -> None:
+    path = tmp_path / "hostile.onnx"
+    path.write_bytes(b"\x08\x01" * 2_000_000)
+    assert "not an ONNX file" in refusal(path)
+
+
+def test_header_of_deeply_nested_json(tmp_path: Path) -> None:
+    nested = b"[" * 200_000
+    path = tmp_path / "hostile.safetensors"
+    path.write_bytes(struct.pack("<Q", len(nested)) + nested)
+    refusal(path)
+    entry = json.dumps({"__metadata__": {"ocrnn": nested.decode()}}).encode()
+    path.write_bytes(struct.pack("<Q", len(entry)) + entry)
+    refusal(path)
+
+
+def test_missing_empty_and_folder(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "nosuch.onnx")
+    (tmp_path / "empty.onnx").touch()
+    assert "empty" in refusal(tmp_path / "empty.onnx")
+    (tmp_path / "folder.onnx").mkdir()
+    assert "folder" in refusal(tmp_path / "folder.onnx")
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything")
+def test_forbidden_file(stored: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "secret.onnx"
+    path.write_bytes(stored[".onnx"].read_bytes())
+    path.chmod(0)
+    assert "cannot be read" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.safetensors", "model.onnx"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_is_refused_whatever_it_is_called(name: str, zipped: bool, tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / name, _use_new_zipfile_serialization=zipped)
+    assert "pickle" in refusal(tmp_path / name)
+
+
+def test_text_called_a_model(tmp_path: Path) -> None:
+    for name in ("notes.onnx", "notes.safetensors", "notes.txt"):
+        (tmp_path / name).write_text("Dear reader, this is no model.\n" * 50)
+        refusal(tmp_path / name)
+    assert "neither .onnx nor .safetensors" in refusal(tmp_path / "notes.txt")
+
+
+def test_a_model_of_somebody_else(stored: dict[str, Path], tmp_path: Path) -> None:
+    graph = onnx.load(stored[".onnx"])
+    onnx.helper.set_model_props(graph, {"author": "somebody"})
+    onnx.save(graph, tmp_path / "foreign.onnx")
+    assert "not an ocrnn model" in refusal(tmp_path / "foreign.onnx")
+    foreign = json.dumps({"__metadata__": {"format": "pt"}}).encode()
+    (tmp_path / "foreign.safetensors").write_bytes(struct.pack("<Q", len(foreign)) + foreign)
+    assert "not an ocrnn model" in refusal(tmp_path / "foreign.safetensors")
+
+
+def test_a_model_of_a_newer_program(spec: ModelSpec, tmp_path: Path) -> None:
+    newer = spec.to_json().replace(f'"ocrnn": {FORMAT}', f'"ocrnn": {FORMAT + 1}', 1)
+    entry = json.dumps({"__metadata__": {"ocrnn": newer}}).encode()
+    (tmp_path / "newer.safetensors").write_bytes(struct.pack("<Q", len(entry)) + entry)
+    assert "upgrade ocrnn" in refusal(tmp_path / "newer.safetensors")
+
+
+@BOTH
+def test_header_imports_no_engine(suffix: str, stored: dict[str, Path]) -> None:
+    script = (
+        "import sys; from ocrnn.model.runtime import header; header(sys.argv[1]);"
+        "print([name for name in ('torch', 'onnxruntime', 'onnx', 'safetensors', 'google.protobuf') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, stored[suffix]], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_write_whole_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    write_whole(path, b"old")
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+    if sys.platform != "win32":
+        plain = tmp_path / "plain"
+        plain.touch()
+        assert path.stat().st_mode == plain.stat().st_mode, "as readable to others as any file"
+
+
+def test_write_whole_keeps_the_old_file_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+    truly: Any = Path.open
+
+    def fill(self: Path, *arguments: Any) -> IO[Any]:
+        file: IO[Any] = truly(self, *arguments)
+
+        def write(data: bytes) -> int:
+            os.write(file.fileno(), data[:3])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(file, "write", write, raising=False)
+        return file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", fill)
+        with pytest.raises(OutputError, match=r"No space left on device.*; ") as refused:
+            write_whole(path, b"a new one")
+    assert "\n" not in str(refused.value)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file size limit there")
+def test_write_whole_keeps_the_old_file_when_the_system_refuses_more(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+    script = (
+        "import resource, sys; from pathlib import Path; from ocrnn.model.file import write_whole\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "write_whole(Path(sys.argv[1]), bytes(5000))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True)
+    assert "OutputError" in done.stderr
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_whole_keeps_the_old_file_when_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_whole_refuses_what_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="not a plain file"):
+        write_whole(tmp_path, b"new")
+    with pytest.raises(OutputError, match="not a plain file"):
+        write_whole(Path(os.devnull), b"new")
+    with pytest.raises(OutputError, match="No such file"):
+        write_whole(tmp_path / "nosuch" / "model.onnx", b"new")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_write_whole_goes_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "v1.onnx").write_bytes(b"old")
+    link = tmp_path / "current.onnx"
+    link.symlink_to("v1.onnx")
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "v1.onnx").read_bytes() == b"new"
