@@ -102,7 +102,7 @@ SAMPLES = (
     Sample("form", "Invoice No. 20417/B", "Open Sans", "Regular", 17, form, size=0.68),
     Sample("sign", "Platform 7 to City Centre", "Lato", "Bold", 64, sign),
     Sample("faint", "Section 3: Maintenance and repair", "Tinos", "Regular", 44, faint),
-    Sample("french", "Où étaient les élèves quand le maître a reçu le prix ?", "Spectral", "Regular", 50, clean),
+    Sample("french", "Les élèves étaient là où le maître a reçu son prix.", "Spectral", "Regular", 50, clean),
     Sample("german", "Prüfen Sie Größe und Gewicht, bevor Sie das Gerät öffnen.", "Vollkorn", "Regular", 46, clean),
 )
 
