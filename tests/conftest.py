@@ -9,6 +9,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from ocrnn.charset import Charset
+from ocrnn.spec import ModelSpec
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -33,3 +36,76 @@ def latin(root: Path) -> str:
     if not (root / "ocrnn" / "models" / "latin.onnx").exists():
         pytest.skip("the shipped model is not there; train it as training/README.md says")
     return "latin"
+
+
+class Bars:
+    """A model without weights and the script it reads: the n-th character is a bar of n/20 of the line's height.
+
+    A frame's mean ink times 20 is its class, so that what a picture says is known by drawing it and by no network.
+    """
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        self.spec = ModelSpec(Charset("0123456789"), temperature=temperature)
+
+    def draw(self, text: str, *, scale: int = 1) -> npt.NDArray[np.uint8]:
+        """Grey (40 scale, w): each character a black bar 8 columns wide on white, 4 columns of ground around it."""
+        grey = np.full((40, 4 + 12 * len(text)), 255, np.uint8)
+        for place, number in enumerate(self.spec.charset.encode(text)):
+            grey[40 - 2 * number :, 4 + 12 * place : 12 + 12 * place] = 0
+        return grey.repeat(scale, axis=0).repeat(scale, axis=1)
+
+    def save(self, path: Path, text: str) -> str:
+        """Draw a text into a picture file; gives its path."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(self.draw(text)).save(path)
+        return str(path)
+
+    def infer(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Log-probabilities (T, N, C) of lines (N, 1, H, W), T = W / 4."""
+        height, width = images.shape[2:]
+        ink = 20 * images.reshape(-1, height, width // 4, 4).mean(axis=(1, 3)).T  # (T, N)
+        logits = -4 * (ink[:, :, None] - np.arange(self.spec.charset.classes)) ** 2
+        log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+        return np.asarray(log_probs, np.float32)
+
+    def export(self, path: Path) -> None:
+        """Write the same arithmetic as an ONNX file."""
+        from onnx import TensorProto, helper, save
+
+        constants = {"scale": [20.0], "slope": [-4.0], "centres": [float(n) for n in range(self.spec.charset.classes)]}
+        nodes = [
+            helper.make_node("AveragePool", ["images"], ["means"], kernel_shape=[40, 4], strides=[40, 4]),
+            helper.make_node("Transpose", ["means"], ["frames"], perm=[3, 0, 1, 2]),
+            helper.make_node("Squeeze", ["frames", "axis"], ["squeezed"]),
+            helper.make_node("Mul", ["squeezed", "scale"], ["ink"]),
+            helper.make_node("Sub", ["ink", "centres"], ["distance"]),
+            helper.make_node("Mul", ["distance", "distance"], ["square"]),
+            helper.make_node("Mul", ["square", "slope"], ["logits"]),
+            helper.make_node("LogSoftmax", ["logits"], ["log_probs"], axis=2),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "bars",
+            [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 1, 40, "W"])],
+            [helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, ["T", "N", self.spec.charset.classes])],
+            [helper.make_tensor(name, TensorProto.FLOAT, [len(v)], v) for name, v in constants.items()]
+            + [helper.make_tensor("axis", TensorProto.INT64, [1], [3])],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        helper.set_model_props(model, {"ocrnn": self.spec.to_json()})
+        save(model, str(path))
+
+
+@pytest.fixture(scope="session")
+def bars() -> Bars:
+    """A model whose truth is known: see `Bars`."""
+    return Bars()
+
+
+@pytest.fixture(scope="session")
+def bars_file(bars: Bars, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Path of the same model as an ONNX file."""
+    pytest.importorskip("onnx")
+    path = tmp_path_factory.mktemp("bars") / "bars.onnx"
+    bars.export(path)
+    return str(path)

@@ -137,7 +137,7 @@ def command(
             make_folder(output)
             every = list(dict.fromkeys(pictures))
             places = dict(zip(every, targets(every, output, FILE_SUFFIXES[form]), strict=True))
-            pictures = [picture for picture in every if overwrite or not places[picture].exists()]
+            pictures = [picture for picture in every if overwrite or not os.path.exists(places[picture])]
             skipped = len(every) - len(pictures)
         else:
             if os.path.isfile(output) and not overwrite:

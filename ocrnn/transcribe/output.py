@@ -24,7 +24,7 @@ FILE_SUFFIXES: dict[Form, str] = {"text": ".txt", "tsv": ".tsv", "json": ".json"
 
 _HEADS: dict[Form, str] = {"text": "", "tsv": "path\ttext\tconfidence\n", "json": "["}
 _BETWEEN: dict[Form, str] = {"text": "", "tsv": "", "json": ","}
-_TAILS: dict[Form, str] = {"text": "", "tsv": "", "json": "]\n"}
+_TAILS: dict[Form, str] = {"text": "", "tsv": "", "json": "\n]\n"}
 # A path may hold what ends a field or a record; a backslash stays as it is, for Windows paths are full of them.
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -78,7 +78,7 @@ def _fields(path: str, reading: Reading) -> dict[str, object]:
         # JSON is UTF-8 to the letter: a byte of a file name that is none becomes U+FFFD.
         "path": path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
         "text": reading.text,
-        "confidence": round(reading.confidence, 6),
+        "confidence": _rounded(reading.confidence),
         "width_px": reading.width_px,
         "height_px": reading.height_px,
         "characters": [
@@ -86,14 +86,19 @@ def _fields(path: str, reading: Reading) -> dict[str, object]:
                 "text": character.text,
                 "left_px": round(character.left_px, 2),
                 "right_px": round(character.right_px, 2),
-                "confidence": round(character.confidence, 6),
+                "confidence": _rounded(character.confidence),
             }
             for character in reading.characters
         ],
         "alternatives": [
-            {"text": text, "confidence": round(confidence, 6)} for text, confidence in reading.alternatives
+            {"text": text, "confidence": _rounded(confidence)} for text, confidence in reading.alternatives
         ],
     }
+
+
+def _rounded(confidence: float) -> float:
+    """Six digits that count: long lines have small probabilities, and they differ."""
+    return float(f"{confidence:.6g}")
 
 
 @contextmanager
@@ -166,4 +171,4 @@ def is_final(error: OutputError) -> bool:
 
 
 def _is_special(path: Path) -> bool:
-    return path.exists() and not path.is_file() and not path.is_dir()
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

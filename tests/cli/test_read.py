@@ -1,0 +1,551 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from ocrnn.image import MAX_PIXELS
+from ocrnn.transcribe import reader
+from ocrnn.transcribe.reader import Reader
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+    from tests.conftest import Bars
+
+Start = Callable[..., "subprocess.CompletedProcess[bytes]"]
+no_windows = pytest.mark.skipif(sys.platform == "win32", reason="signals and devices of POSIX")
+
+
+@pytest.fixture
+def scans(bars: Bars, tmp_path: Path) -> Path:
+    """A folder of five pictures and what else lies about."""
+    folder = tmp_path / "scans"
+    for name, text in {"p10.png": "10", "p9.png": "9", "a/x.jpg": "407", "a/b/y.tif": "31", "z.bmp": "5"}.items():
+        bars.save(folder / name, text)
+    (folder / "p9.gt.txt").write_text("9")
+    return folder
+
+
+IN_ORDER = [("a/b/y.tif", "31"), ("a/x.jpg", "407"), ("p9.png", "9"), ("p10.png", "10"), ("z.bmp", "5")]
+
+
+def printed(folder: str = "scans") -> str:
+    return "".join(f"{os.path.join(folder, *name.split('/'))}\t{text}\n" for name, text in IN_ORDER)
+
+
+# What comes out
+
+
+def test_one_picture_prints_its_text_alone(run: Run, bars: Bars, tmp_path: Path) -> None:
+    path = bars.save(tmp_path / "line.png", "31415")
+    result = run("read", path)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "31415\n", "")
+    assert run("read", "lin?.png").stdout == "31415\n"
+
+
+def test_a_folder_prints_paths_in_natural_order(run: Run, scans: Path) -> None:
+    result = run("read", "scans")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, printed(), "")
+    assert run("read", scans).stdout == printed(str(scans))
+
+
+def test_several_pictures_keep_the_order_of_the_arguments(run: Run, scans: Path) -> None:
+    names = [os.path.join("scans", name) for name in ("z.bmp", "p10.png", "p9.png")]
+    assert [line.split("\t") for line in run("read", *names).stdout.splitlines()] == [
+        [name, text] for name, text in zip(names, ["5", "10", "9"], strict=True)
+    ]
+
+
+def test_a_folder_of_one_prints_its_path(run: Run, bars: Bars, tmp_path: Path) -> None:
+    bars.save(tmp_path / "in/line.png", "3")
+    assert run("read", "in").stdout == os.path.join("in", "line.png") + "\t3\n"
+
+
+def test_standard_input_holds_a_picture(run: Run, bars: Bars, tmp_path: Path) -> None:
+    data = Path(bars.save(tmp_path / "line.png", "42")).read_bytes()
+    assert run("read", "-", input=data).stdout == "42\n"
+    assert run("read", "line.png", "-", input=data).stdout == "line.png\t42\n-\t42\n"
+    run("read", "-", "-o", "out", input=data)
+    assert (tmp_path / "out/stdin.txt").read_text() == "42\n"
+
+
+def test_bad_standard_input_is_a_failure(run: Run) -> None:
+    for data, reason in ((b"", "empty"), (b"no picture", "not a picture")):
+        result = run("read", "-", input=data)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("ocrnn: -: ")
+        assert reason in result.stderr
+
+
+def test_each_page_is_a_line(run: Run, bars: Bars, tmp_path: Path) -> None:
+    pages = [Image.fromarray(bars.draw(text)) for text in ("1", "22", "3")]
+    pages[0].save(tmp_path / "s.tif", save_all=True, append_images=pages[1:])
+    bars.save(tmp_path / "t.png", "4")
+    assert run("read", "s.tif").stdout == "1\n22\n3\n"
+    assert run("read", "s.tif", "t.png").stdout == "s.tif#1\t1\ns.tif#2\t22\ns.tif#3\t3\nt.png\t4\n"
+    assert [item["path"] for item in json.loads(run("read", "s.tif", "-f", "json").stdout)] == [
+        f"s.tif#{page}" for page in (1, 2, 3)
+    ]
+    run("read", "s.tif", "t.png", "-o", "out")
+    assert (tmp_path / "out/s.txt").read_text() == "1\n22\n3\n"
+
+
+def test_tsv(run: Run, scans: Path) -> None:
+    head, *rows = run("read", "scans", "-f", "tsv").stdout.splitlines()
+    assert head == "path\ttext\tconfidence"
+    assert [row.split("\t")[1] for row in rows] == [text for _, text in IN_ORDER]
+    assert all(0 < float(row.split("\t")[2]) <= 1 for row in rows)
+
+
+def test_json_brings_alternatives_from_the_beam(run: Run, bars: Bars, tmp_path: Path) -> None:
+    bars.save(tmp_path / "line.png", "407")
+    (item,) = json.loads(run("read", "line.png", "-f", "json", "--alternatives", "2").stdout)
+    assert (item["schema"], item["path"], item["text"]) == (1, "line.png", "407")
+    assert [character["text"] for character in item["characters"]] == ["4", "0", "7"]
+    assert len(item["alternatives"]) == 2
+    assert item["confidence"] > item["alternatives"][0]["confidence"] >= item["alternatives"][1]["confidence"]
+
+
+def test_json_is_an_array_even_of_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_text("bad")
+    result = run("read", "bad.png", "-f", "json")
+    assert (result.exit_code, json.loads(result.stdout)) == (1, [])
+
+
+# Options
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, bars: Bars) -> list[dict[str, Any]]:
+    """What `Reader.open` was called with."""
+    calls: list[dict[str, Any]] = []
+
+    def open_(model: str | None, **options: Any) -> Reader:
+        calls.append({"model": model, **options})
+        return Reader(bars)
+
+    monkeypatch.setattr(Reader, "open", open_)
+    return calls
+
+
+def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Path, opened: list[Any]) -> None:
+    bars.save(tmp_path / "a.png", "1")
+    run("read", "a.png")
+    assert opened == [
+        {
+            "model": None,
+            "decoder": "greedy",
+            "beam_width": reader.BEAM_WIDTH,
+            "alternatives": 0,
+            "threads": None,
+            "max_pixels": MAX_PIXELS,
+        }
+    ]
+    text = run("read", "--help").stdout
+    assert f"[default: {MAX_PIXELS}]" in " ".join(text.split())
+    assert f"[default: {reader.BEAM_WIDTH}]" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-m", "x.onnx"], {"model": "x.onnx"}),
+        (["--decoder", "beam"], {"decoder": "beam", "beam_width": 16}),
+        (["--beam-width", "4"], {"decoder": "beam", "beam_width": 4}),
+        (["--alternatives", "3", "-f", "json"], {"decoder": "beam", "alternatives": 3}),
+        (["--threads", "2"], {"threads": 2}),
+        (["--max-pixels", "2000"], {"max_pixels": 2000}),
+    ],
+)
+def test_options_reach_the_reader(
+    run: Run, bars: Bars, tmp_path: Path, opened: list[Any], arguments: list[str], expected: dict[str, Any]
+) -> None:
+    bars.save(tmp_path / "a.png", "1")
+    assert run("read", "a.png", *arguments).exit_code == 0
+    assert opened[0].items() >= expected.items()
+
+
+def test_the_environment_stands_for_options(run: Run, bars: Bars, tmp_path: Path, opened: list[Any]) -> None:
+    bars.save(tmp_path / "a.png", "1")
+    run("read", "a.png", env={"OCRNN_MODEL": "env.onnx", "OCRNN_READ_THREADS": "3"})
+    run("read", "a.png", "-m", "told.onnx", env={"OCRNN_MODEL": "env.onnx"})
+    assert [call["model"] for call in opened] == ["env.onnx", "told.onnx"]
+    assert [call["threads"] for call in opened] == [3, None]
+
+
+def test_the_batch_size_reaches_the_model(run: Run, bars: Bars, scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    real = bars.infer
+
+    def infer(images: Any) -> Any:
+        sizes.append(len(images))
+        return real(images)
+
+    monkeypatch.setattr(bars, "infer", infer)
+    for n in range(9):
+        bars.save(scans / f"same{n}.png", "777")
+    run("read", "scans", "-b", "2")
+    assert max(sizes) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--alternatives", "2"], "--alternatives: has no place in the form text; add -f json"),
+        (["--decoder", "greedy", "--beam-width", "8"], "--beam-width: belongs to the beam"),
+        (["--decoder", "greedy", "--alternatives", "1", "-f", "json"], "--alternatives: belongs to the beam"),
+        (["-q", "-v"], "contradict"),
+        (["-", "-"], "name it once"),
+        (["-o", "other.png"], "named like a picture"),
+        (["--failures", "other.jpg"], "named like a picture"),
+        (["-o", "gone/out.txt"], "gone/out.txt: cannot be written"),
+        (["--failures", "gone/out.tsv"], "gone/out.tsv: cannot be written"),
+        (["-o", "there.txt"], "there.txt: is there already; give --overwrite"),
+        (["-o", "there.txt/"], "there.txt/: cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_the_model(
+    run: Run, bars: Bars, tmp_path: Path, opened: list[Any], arguments: list[str], message: str
+) -> None:
+    bars.save(tmp_path / "a.png", "1")
+    (tmp_path / "there.txt").write_text("old")
+    result = run("read", "a.png", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("ocrnn: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert not opened
+    assert (tmp_path / "there.txt").read_text() == "old"
+
+
+# What goes wrong
+
+
+def test_a_missing_file_is_wrong_use(run: Run, opened: list[Any]) -> None:
+    result = run("read", "nosuch.png")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "ocrnn: nosuch.png: no such file or folder; check the path\n"
+    assert not opened
+
+
+def test_a_missing_file_among_others_stops_nothing(run: Run, scans: Path) -> None:
+    result = run("read", "nosuch.png", "scans")
+    assert (result.exit_code, result.stdout) == (1, printed())
+    assert "ocrnn: nosuch.png: no such file" in result.stderr
+    assert "5 read, 0 there already, 1 failed" in result.stderr
+
+
+def test_an_empty_folder_is_nothing_to_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/notes.txt").touch()
+    result = run("read", "in")
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert result.stderr == "ocrnn: in: holds no pictures; give a folder that does\n"
+
+
+@pytest.fixture
+def spoiled(scans: Path) -> dict[str, str]:
+    """Bad pictures put among the good ones, and a word of the reason for each."""
+    (scans / "empty.png").touch()
+    (scans / "text.png").write_text("this is text")
+    jpeg = io.BytesIO()
+    Image.effect_noise((300, 60), 90).save(jpeg, "JPEG")
+    (scans / "cut.jpg").write_bytes(jpeg.getvalue()[:-1000])
+    Image.new("1", (5000, 2000)).save(scans / "bomb.png")
+    Image.new("L", (100_000, 2), 255).save(scans / "thread.png")
+    return {
+        "bomb.png": "--max-pixels",
+        "cut.jpg": "damaged",
+        "empty.png": "empty",
+        "text.png": "not a picture",
+        "thread.png": "--max-pixels",
+    }
+
+
+def test_bad_pictures_are_named_and_stop_nothing(run: Run, scans: Path, spoiled: dict[str, str]) -> None:
+    result = run("read", "scans", "--max-pixels", 5_000_000, "--failures", "failed.tsv")
+    assert (result.exit_code, result.stdout) == (1, printed())
+    rows = [line.split("\t") for line in Path("failed.tsv").read_text(encoding="utf-8").splitlines()]
+    assert [path for path, _ in rows] == [os.path.join("scans", name) for name in spoiled]
+    for (path, reason), (name, word) in zip(rows, spoiled.items(), strict=True):
+        assert word in reason
+        assert f"ocrnn: {path}: {reason}\n" in result.stderr
+        assert result.stderr.count(name) == 1
+    quiet = run("read", "scans", "--max-pixels", 5_000_000, "-q")
+    assert (quiet.stdout, quiet.stderr.count("\n")) == (printed(), len(spoiled))
+
+
+def test_failures_of_the_last_run_do_not_stay(run: Run, scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "failed.tsv").write_text("old\tfault\n")
+    assert run("read", "scans", "--failures", "failed.tsv").exit_code == 0
+    assert (tmp_path / "failed.tsv").read_text() == ""
+
+
+def test_a_single_bad_picture_is_a_failure(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("this is text")
+    result = run("read", "text.png")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("ocrnn: text.png: not a picture")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_limit_can_be_raised(run: Run, tmp_path: Path) -> None:
+    Image.new("L", (3000, 1000), 255).save(tmp_path / "big.png")
+    assert run("read", "big.png", "--max-pixels", 2_999_999).exit_code == 1
+    assert run("read", "big.png", "--max-pixels", 3_000_000).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["gone.onnx", "bad.onnx", "nosuchname", "bad.safetensors"])
+def test_an_unusable_model_is_status_3(start: Start, bars: Bars, tmp_path: Path, name: str) -> None:
+    bars.save(tmp_path / "a.png", "1")
+    (tmp_path / "bad.onnx").write_bytes(b"\x08\x07no model")
+    (tmp_path / "bad.safetensors").write_bytes(b"\x08\x07no model")
+    run = start("read", "a.png", "-m", name, "-o", "out", "--failures", "failed.tsv")
+    assert (run.returncode, run.stdout) == (3, b"")
+    assert run.stderr.startswith(f"ocrnn: {name}: ".encode())
+    assert run.stderr.count(b"\n") == 1
+    assert not list((tmp_path / "out").iterdir())
+
+
+# Files
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+WRITTEN = {"a/b/y.txt": "31\n", "a/x.txt": "407\n", "p9.txt": "9\n", "p10.txt": "10\n", "z.txt": "5\n"}
+
+
+def test_a_folder_gets_a_file_for_each_picture_and_nothing_else(run: Run, scans: Path, tmp_path: Path) -> None:
+    result = run("read", "scans", "-o", "out")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert texts(tmp_path / "out") == WRITTEN
+
+
+@pytest.mark.parametrize("form", ["tsv", "json"])
+def test_another_form_brings_its_own_suffix(run: Run, scans: Path, tmp_path: Path, form: str) -> None:
+    run("read", "scans", "-o", "out", "-f", form)
+    found = texts(tmp_path / "out")
+    assert found.keys() == {name.replace(".txt", f".{form}") for name in WRITTEN}
+    assert found[f"p9.{form}"] == run("read", "scans/p9.png", "-f", form).stdout
+
+
+def test_the_suffix_stays_where_two_would_collide(run: Run, scans: Path, bars: Bars, tmp_path: Path) -> None:
+    bars.save(scans / "z.png", "6")
+    run("read", "scans", "-o", "out")
+    expected = {name: text for name, text in WRITTEN.items() if name != "z.txt"}
+    assert texts(tmp_path / "out") == {**expected, "z.bmp.txt": "5\n", "z.png.txt": "6\n"}
+
+
+def test_two_of_one_name_are_refused_before_the_work(run: Run, bars: Bars, tmp_path: Path, opened: list[Any]) -> None:
+    one, two = bars.save(tmp_path / "1/a.png", "1"), bars.save(tmp_path / "2/a.png", "2")
+    result = run("read", one, two, "-o", "out")
+    assert result.exit_code == 2
+    assert "would both be written" in result.stderr
+    assert not opened
+    assert run("read", one, one, "-o", "out").exit_code == 0
+
+
+def test_what_is_there_is_skipped_unless_told(run: Run, scans: Path, tmp_path: Path, opened: list[Any]) -> None:
+    (tmp_path / "out/a").mkdir(parents=True)
+    (tmp_path / "out/a/x.txt").write_text("mine")
+    result = run("read", "scans", "-o", "out")
+    assert texts(tmp_path / "out") == {**WRITTEN, "a/x.txt": "mine"}
+    assert "4 read, 1 there already, 0 failed" in result.stderr
+    assert len(opened) == 1
+    assert "0 read, 5 there already" in run("read", "scans", "-o", "out").stderr
+    assert len(opened) == 1, "nothing to do needs no model"
+    run("read", "scans", "-o", "out", "--overwrite")
+    assert texts(tmp_path / "out") == WRITTEN
+
+
+def test_a_picture_that_fails_has_no_file_and_is_tried_again(
+    run: Run, scans: Path, spoiled: dict[str, str], bars: Bars, tmp_path: Path
+) -> None:
+    assert run("read", "scans", "-o", "out", "--max-pixels", 5_000_000).exit_code == 1
+    assert texts(tmp_path / "out") == WRITTEN
+    bars.save(scans / "text.png", "8")
+    assert run("read", "scans", "-o", "out", "--max-pixels", 5_000_000).exit_code == 1
+    assert texts(tmp_path / "out") == {**WRITTEN, "text.txt": "8\n"}
+
+
+def test_one_file(run: Run, scans: Path, tmp_path: Path) -> None:
+    result = run("read", "scans", "-o", "all.txt")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert (tmp_path / "all.txt").read_text() == printed()
+    run("read", "scans/p9.png", "-o", "all.txt", "--overwrite")
+    assert (tmp_path / "all.txt").read_text() == "9\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"all.txt", "scans"}
+
+
+@pytest.mark.parametrize("name", ["out", "new.dir/", "here.d"])
+def test_which_names_are_folders(run: Run, scans: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "here.d").mkdir()
+    run("read", "scans/p9.png", "-o", name)
+    assert (tmp_path / name / "p9.txt").read_text() == "9\n"
+
+
+def test_an_existing_file_without_a_suffix_is_a_file(run: Run, scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    run("read", "scans/p9.png", "-o", "out", "--overwrite")
+    assert (tmp_path / "out").read_text() == "9\n"
+
+
+def test_a_file_that_cannot_be_written_fails_alone(run: Run, scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a").write_text("in the way")
+    result = run("read", "scans", "-o", "out", "--failures", "failed.tsv")
+    assert result.exit_code == 1
+    assert texts(tmp_path / "out") == {"a": "in the way", "p9.txt": "9\n", "p10.txt": "10\n", "z.txt": "5\n"}
+    assert (tmp_path / "failed.tsv").read_text().count("cannot be written") == 2
+    assert "3 read, 0 there already, 2 failed" in result.stderr
+
+
+# A process of its own
+
+
+@no_windows
+@pytest.mark.parametrize("arguments", [[], ["-o", "/dev/full"], ["-f", "json"]])
+def test_a_full_disk_is_one_line(start: Start, bars_file: str, scans: Path, arguments: list[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no device that is always full")
+    with open("/dev/full", "wb") as full:
+        run = start("read", "scans", "-m", bars_file, *arguments, stdout=full)
+    assert run.returncode == 2
+    assert run.stderr.count(b"\n") == 1
+    assert b"cannot be written (No space left on device)" in run.stderr
+
+
+@no_windows
+def test_a_disk_that_fills_up_keeps_the_old_file(start: Start, bars_file: str, scans: Path, tmp_path: Path) -> None:
+    import resource
+
+    (tmp_path / "all.json").write_text("old")
+
+    def small() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+
+    run = start(
+        "read", "scans", "-m", bars_file, "-f", "json", "-o", "all.json", "--overwrite", preexec_fn=small, env=NO_CACHE
+    )
+    assert run.returncode == 2
+    assert run.stderr.count(b"\n") == 1
+    assert b"all.json: cannot be written (File too large)" in run.stderr
+    assert (tmp_path / "all.json").read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"all.json", "scans"}
+
+
+NO_CACHE = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@no_windows
+def test_a_reader_that_goes_away_is_no_traceback(start: Start, bars_file: str, scans: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as pipe:
+        run = start("read", "scans", "-m", bars_file, stdout=pipe)
+    assert run.returncode == 1
+    assert run.stderr == b""
+
+
+@no_windows
+def test_unusual_locales_and_names(start: Start, bars: Bars, bars_file: str, tmp_path: Path) -> None:
+    names = ["ſ€.png", "tab\there.png", os.fsdecode(b"\xff.png")]
+    for name in names:
+        try:
+            bars.save(tmp_path / "in" / name, "1")
+        except OSError:
+            pytest.skip("the file system takes no such names")
+    run = start("read", "in", "-m", bars_file, env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    assert run.returncode == 0
+    assert sorted(run.stdout.splitlines()) == sorted(
+        [b"in/tab\\there.png\t1", "in/ſ€.png\t1".encode(), b"in/\xff.png\t1"]
+    )
+
+
+@no_windows
+@pytest.mark.parametrize("output", [["-o", "out"], ["-o", "all.txt"], ["-f", "json"]])
+def test_an_interrupt_loses_nothing_that_is_done(
+    root: Path, bars: Bars, bars_file: str, tmp_path: Path, output: list[str]
+) -> None:
+    status, out, err = stopped(root, bars, bars_file, tmp_path, output, signal.SIGINT)
+    assert status == 130
+    assert err[-1] == "ocrnn: interrupted"
+    assert (tmp_path / "failed.tsv").read_text().count("\n") == 1
+    if output == ["-f", "json"]:
+        assert [item["text"] for item in json.loads(out)] == ["1", "2"]
+    elif output == ["-o", "out"]:
+        assert texts(tmp_path / "out") == {"1.txt": "1\n", "2.txt": "2\n"}
+    else:
+        assert {path.name for path in tmp_path.iterdir()} == {"in", "failed.tsv"}
+
+
+@no_windows
+def test_a_killed_run_goes_on_where_it_was(
+    root: Path, bars: Bars, bars_file: str, tmp_path: Path, start: Start
+) -> None:
+    status, _, _ = stopped(root, bars, bars_file, tmp_path, ["-o", "out"], signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    assert texts(tmp_path / "out") == {"1.txt": "1\n", "2.txt": "2\n"}
+    os.unlink(tmp_path / "in/3.png")
+    bars.save(tmp_path / "in/3.png", "3")
+    run = start("read", "in", "-m", bars_file, "-o", "out")
+    assert b"2 read, 2 there already, 1 failed" in run.stderr
+    assert texts(tmp_path / "out") == {f"{n}.txt": f"{n}\n" for n in (1, 2, 3, 4)}
+
+
+def stopped(
+    root: Path, bars: Bars, bars_file: str, folder: Path, output: list[str], number: int
+) -> tuple[int, str, list[str]]:
+    """Status, stdout and stderr of a run that got a signal while it waited for its fourth picture.
+
+    One bad and two good ones were behind it: windows hold 1, 2, 4 pictures at first.
+    """
+    (folder / "in").mkdir()
+    (folder / "in/0.png").write_text("bad")
+    for n in (1, 2, 4):
+        bars.save(folder / f"in/{n}.png", str(n))
+    os.mkfifo(folder / "in/3.png")
+    with subprocess.Popen(
+        [sys.executable, "-m", "ocrnn", "read", "in", "-m", bars_file, "--failures", "failed.tsv", "-v", *output],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        # The fourth picture is a pipe: it can be opened for writing once the run has opened it for reading.
+        writing = os.open(folder / "in/3.png", os.O_WRONLY)
+        time.sleep(0.1)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+        os.close(writing)
+    return process.returncode, out, err.splitlines()
+
+
+def test_a_picture_is_read_as_it_was_drawn(start: Start, bars: Bars, bars_file: str, tmp_path: Path) -> None:
+    bars.save(tmp_path / "a.png", "31415926")
+    run = start("read", "a.png", "-m", bars_file)
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"31415926" + os.linesep.encode()[-1:], b"")
+
+
+def test_the_shipped_model_reads_the_samples(start: Start, root: Path, latin: str) -> None:
+    run = start("read", str(root / "samples"), "-m", latin)
+    assert run.returncode == 0
+    read = dict(line.split("\t") for line in run.stdout.decode().splitlines())
+    truth = {
+        str(path): path.with_suffix(".gt.txt").read_text("utf-8").strip() for path in (root / "samples").glob("*.png")
+    }
+    assert read == truth

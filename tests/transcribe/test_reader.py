@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import io
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from ocrnn.errors import ImageError, UsageError
+from ocrnn.reading import Reading
+from ocrnn.transcribe.reader import BATCH_SIZE, Reader, Result, Source
+
+if TYPE_CHECKING:
+    from tests.conftest import Bars
+
+TEXTS = ["407", "1", "99", "31415926", "12", "000", "5", "86420", "777", "2718281828", "1", "24"]
+
+
+def text(result: Result) -> str:
+    assert isinstance(result.outcome, Reading)
+    return result.outcome.text
+
+
+def test_it_reads_every_kind_of_source(bars: Bars, tmp_path: Path) -> None:
+    path = Path(bars.save(tmp_path / "line.png", "407"))
+    reader = Reader(bars)
+    sources: list[Source] = [
+        path,
+        str(path),
+        path.read_bytes(),
+        io.BytesIO(path.read_bytes()),
+        Image.open(path),
+        bars.draw("407"),
+    ]
+    assert [reader.read(source).text for source in sources] == ["407"] * 6
+
+
+def test_a_line_reads_the_same_alone_and_in_company(bars: Bars) -> None:
+    reader = Reader(bars)
+    pictures = [bars.draw(text) for text in TEXTS]
+    together = [result.outcome for result in reader.read_many(pictures, batch_size=3)]
+    assert together == [reader.read(picture) for picture in pictures]
+    assert [reading.text for reading in together if isinstance(reading, Reading)] == TEXTS
+
+
+def test_batches_hold_lines_of_one_width_and_none_is_padded(bars: Bars) -> None:
+    shapes = []
+
+    def infer(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        shapes.append(images.shape)
+        return bars.infer(images)
+
+    pictures = [bars.draw(text) for text in TEXTS * 20]
+    results = list(Reader(SimpleNamespace(spec=bars.spec, infer=infer)).read_many(pictures, batch_size=4))
+    assert [text(result) for result in results] == TEXTS * 20
+    assert max(shape[0] for shape in shapes) == 4
+    widths = sorted(bars.spec.line_format.width(*picture.shape) for picture in pictures)
+    assert sorted(width for n, _, _, width in shapes for _ in range(n)) == widths
+    assert len(shapes) < len(pictures) / 2
+
+
+def test_a_very_wide_line_goes_alone(bars: Bars) -> None:
+    counts = []
+
+    def infer(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        counts.append(images.shape[0])
+        return bars.infer(images)
+
+    wide = np.pad(bars.draw("12345" * 40), ((0, 0), (0, 20_000)), constant_values=255)
+    list(Reader(SimpleNamespace(spec=bars.spec, infer=infer)).read_many([wide] * 4))
+    assert counts == [1] * 4
+
+
+def test_results_come_early_and_the_sources_are_drawn_as_needed(bars: Bars) -> None:
+    drawn = 0
+
+    def sources() -> Iterator[npt.NDArray[np.uint8]]:
+        nonlocal drawn
+        for _ in range(10_000):
+            drawn += 1
+            yield picture
+
+    picture = bars.draw("1")
+    results = Reader(bars).read_many(sources())
+    next(results)
+    assert drawn == 1
+    for given in range(2, 2_000):
+        assert next(results).source == given - 1
+        assert drawn - given < 8 * BATCH_SIZE  # what waits in memory has a bound, however many there are
+
+
+def test_bad_pictures_stop_nothing(bars: Bars, tmp_path: Path) -> None:
+    good = bars.save(tmp_path / "good.png", "42")
+    empty, foreign, cut, huge = (tmp_path / name for name in ("empty.png", "text.png", "cut.jpg", "huge.png"))
+    empty.touch()
+    foreign.write_text("this is no picture")
+    jpeg = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (60, 300), np.uint8)).save(jpeg, "JPEG")
+    cut.write_bytes(jpeg.getvalue()[: len(jpeg.getvalue()) // 2])
+    Image.new("1", (2000, 1000)).save(huge)
+    missing = tmp_path / "missing.png"
+    bad = [missing, empty, foreign, cut, huge]
+    sources: list[str | Path] = [good]
+    for path in bad:
+        sources += [path, good]
+    results = list(Reader(bars, max_pixels=1_000_000).read_many(sources))
+    assert [result.source for result in results] == list(range(11))
+    assert [text(result) for result in results[::2]] == ["42"] * 6
+    for path, result in zip(bad, results[1::2], strict=True):
+        assert isinstance(result.outcome, ImageError)
+        assert str(result.outcome).startswith(f"{path}: ")
+        assert "\n" not in str(result.outcome)
+    assert "--max-pixels" in str(results[9].outcome)
+
+
+def test_a_line_of_100_000_pixels_is_read_or_refused_by_the_limit(bars: Bars) -> None:
+    wide = np.pad(bars.draw("0123456789" * 50), ((0, 0), (0, 93_996)), constant_values=255)
+    assert wide.shape == (40, 100_000)
+    assert Reader(bars).read(wide).text == "0123456789" * 50
+    flat = np.zeros((2, 100_000), np.uint8)
+    with pytest.raises(ImageError, match="array: .*--max-pixels"):
+        Reader(bars).read(flat)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (300, 2)])
+def test_the_smallest_pictures_are_read(bars: Bars, shape: tuple[int, int]) -> None:
+    reading = Reader(bars).read(np.full(shape, 255, np.uint8))
+    assert (reading.text, reading.height_px, reading.width_px) == ("", *shape)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".gif"])
+def test_each_page_is_a_line(bars: Bars, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"scan{suffix}"
+    first, *rest = (Image.fromarray(bars.draw(text)) for text in ("123", "456", "789"))
+    first.save(path, save_all=True, append_images=rest)
+    reader = Reader(bars)
+    assert [reading.text for reading in reader.read_pages(path)] == ["123", "456", "789"]
+    with pytest.raises(ImageError, match="holds 3 pages"):
+        reader.read(path)
+    results = list(reader.read_many([path, bars.draw("1")]))
+    assert [(r.source, r.page, r.pages) for r in results] == [(0, 1, 3), (0, 2, 3), (0, 3, 3), (1, 1, 1)]
+    assert [r.titled("s") for r in results] == ["s#1", "s#2", "s#3", "s"]
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_characters_stand_where_they_were_drawn(bars: Bars, scale: int) -> None:
+    picture = np.pad(bars.draw("4071", scale=scale), ((0, 0), (8 * scale, 30 * scale)), constant_values=255)
+    reading = Reader(bars).read(picture)
+    assert (reading.height_px, reading.width_px) == picture.shape
+    assert [character.text for character in reading.characters] == list("4071")
+    for place, character in enumerate(reading.characters):
+        assert character.left_px == pytest.approx((12 + 12 * place) * scale, abs=0.01)
+        assert character.right_px == pytest.approx((20 + 12 * place) * scale, abs=0.01)
+        assert character.confidence > 0.95
+
+
+def test_spans_stay_inside_of_the_picture(bars: Bars) -> None:
+    everywhere = SimpleNamespace(
+        spec=bars.spec, infer=lambda images: np.log(constant(images, [0.02] * 9 + [0.8, 0.02]))
+    )
+    (character,) = Reader(everywhere).read(bars.draw("123")).characters
+    assert (character.left_px, character.right_px) == (0, 40)
+
+
+def constant(images: npt.NDArray[np.float32], row: list[float]) -> npt.NDArray[np.float64]:
+    return np.broadcast_to(np.array(row), (images.shape[3] // 4, images.shape[0], len(row)))
+
+
+def brute_force(probs: npt.NDArray[Any]) -> dict[tuple[int, ...], float]:
+    """Probability of every text over all paths through (T, C)."""
+    texts: dict[tuple[int, ...], float] = defaultdict(float)
+    for path in itertools.product(range(probs.shape[1]), repeat=len(probs)):
+        merged = tuple(number for number, _ in itertools.groupby(path) if number)
+        texts[merged] += math.prod(row[number] for row, number in zip(probs, path, strict=True))
+    return texts
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+@pytest.mark.parametrize("decoder", ["greedy", "beam"])
+def test_confidence_is_the_probability_of_the_text(bars: Bars, decoder: Any, temperature: float) -> None:
+    rng = np.random.default_rng(7)
+    logits = rng.normal(size=(4, 11)) * 3
+    log_probs = (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
+    spec = type(bars)(temperature).spec
+    model = SimpleNamespace(spec=spec, infer=lambda images: log_probs[:, None])
+    options = {"decoder": "beam", "alternatives": 3, "beam_width": 4000} if decoder == "beam" else {"decoder": decoder}
+    reading = Reader(model, **options).read(np.full((40, 8), 255, np.uint8))
+
+    heated = np.exp(logits / temperature)
+    truth = brute_force(heated / heated.sum(axis=1, keepdims=True))
+    assert reading.confidence == pytest.approx(truth[tuple(spec.charset.encode(reading.text))], rel=1e-5)
+    if decoder == "beam":
+        ranked = sorted(truth.items(), key=lambda item: -item[1])[:4]
+        found = [(reading.text, reading.confidence), *reading.alternatives]
+        assert [tuple(spec.charset.encode(text)) for text, _ in found] == [classes for classes, _ in ranked]
+        assert [p for _, p in found] == pytest.approx([p for _, p in ranked], rel=1e-5)
+
+
+def test_confidence_falls_with_noise(bars: Bars) -> None:
+    rng = np.random.default_rng(3)
+    picture = bars.draw("40719").astype(float)
+    means = [
+        np.mean([Reader(bars).read(noisy(picture, level, rng)).confidence for _ in range(5)]) for level in (0, 40, 120)
+    ]
+    assert means[0] > means[1] > means[2]
+
+
+def noisy(picture: npt.NDArray[Any], level: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    return np.clip(picture + rng.normal(scale=level, size=picture.shape), 0, 255).astype(np.uint8)
+
+
+def test_a_table_without_any_path_is_an_empty_reading(bars: Bars) -> None:
+    hopeless = SimpleNamespace(spec=bars.spec, infer=lambda images: np.full((4, len(images), 11), -np.inf, np.float32))
+    reading = Reader(hopeless, decoder="beam").read(np.zeros((40, 8), np.uint8))
+    assert (reading.text, reading.confidence, reading.characters) == ("", 0.0, ())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"decoder": "best"}, "'best'.*greedy, beam"),
+        ({"alternatives": 2}, "choose the decoder 'beam'"),
+        ({"beam_width": 0}, "beam width 0"),
+        ({"alternatives": -1, "decoder": "beam"}, "alternatives -1"),
+        ({"max_pixels": 0}, "max pixels 0"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(bars: Bars, options: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Reader(bars, **options)
+
+
+def test_a_batch_of_none_is_refused_at_once(bars: Bars) -> None:
+    with pytest.raises(UsageError, match="batch size 0"):
+        Reader(bars).read_many([], batch_size=0)
+
+
+def test_nothing_in_nothing_out(bars: Bars) -> None:
+    assert list(Reader(bars).read_many([])) == []
+
+
+def test_open_takes_a_model_file(bars: Bars, bars_file: str) -> None:
+    reader = Reader.open(bars_file, threads=1)
+    pictures = [bars.draw(text) for text in TEXTS]
+    assert [text(result) for result in reader.read_many(pictures)] == TEXTS
+    fake = Reader(bars).read(pictures[0])
+    assert reader.read(pictures[0]).confidence == pytest.approx(fake.confidence, rel=1e-4)
