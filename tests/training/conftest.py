@@ -1,0 +1,51 @@
+"""A small world to train in: drawn digits, and a network that learns them in seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from ocrnn.charset import Charset
+from ocrnn.data.labels import Sample
+from ocrnn.image import LineFormat
+from ocrnn.spec import Architecture, ModelSpec, Stage
+
+SMALL = Architecture(
+    height=16,
+    stages=(Stage(8, kernel=3, stride=2, pool=(1, 1)), Stage(16, pool=(2, 1)), Stage(24)),
+    hidden=24,
+    layers=1,
+)
+
+
+@pytest.fixture
+def spec() -> ModelSpec:
+    return ModelSpec(Charset("0123456789"), LineFormat(height=16, width_step=8, margin=2), SMALL)
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> list[Sample]:
+    return draw_digits(tmp_path / "digits", 60)
+
+
+@pytest.fixture
+def many_digits(tmp_path: Path) -> list[Sample]:
+    return draw_digits(tmp_path / "many digits", 300)
+
+
+def draw_digits(folder: Path, count: int) -> list[Sample]:
+    """Pictures of 2 to 5 digits in Pillow's own face, with their labels beside them."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(5)
+    font = ImageFont.load_default(20)
+    samples = []
+    for number in range(count):
+        text = "".join(str(d) for d in rng.integers(10, size=rng.integers(2, 6)))
+        picture = Image.new("L", (8 + round(font.getlength(text)), 28), 255)
+        ImageDraw.Draw(picture).text((4, 2), text, font=font, fill=0)
+        path = folder / f"{number:03}.png"
+        picture.save(path)
+        path.with_suffix(".gt.txt").write_text(text + "\n", encoding="utf-8")
+        samples.append(Sample(path, text, name=path.name))
+    return samples

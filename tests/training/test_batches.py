@@ -1,0 +1,90 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from ocrnn.data.labels import Sample
+from ocrnn.image import load_lines
+from ocrnn.spec import ModelSpec
+from ocrnn.training import batches as module
+from ocrnn.training.batches import Batch, Position, RealLines, batches, collate, permuted, prepared_line
+
+
+def equal(one: Batch, other: Batch) -> bool:
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in vars(one))
+
+
+def test_the_same_batches_come_from_any_start_and_any_number_of_threads(
+    digits: list[Sample], spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHUNK", 16)
+    plan = permuted(RealLines(digits, "strong"), seed=3, epoch=2, least=60)
+    whole = list(batches(plan, spec, columns=200, seed=3, epoch=2))
+    assert len(whole) > 8
+    threaded = list(batches(plan, spec, columns=200, seed=3, epoch=2, threads=3))
+    assert all(equal(a, b) for (a, _), (b, _) in zip(whole, threaded, strict=True))
+    for done in (1, 4, len(whole) - 1):
+        rest = list(batches(plan, spec, columns=200, seed=3, epoch=2, start=whole[done - 1][1]))
+        assert len(rest) == len(whole) - done
+        assert all(equal(a, b) for (a, _), (b, _) in zip(whole[done:], rest, strict=True))
+
+
+def test_another_epoch_shows_the_same_lines_otherwise(digits: list[Sample], spec: ModelSpec) -> None:
+    source = RealLines(digits, "light")
+    seen = []
+    for epoch in (1, 2):
+        plan = permuted(source, seed=0, epoch=epoch, least=60)
+        assert Counter(index for _, index in plan) == Counter(range(60))
+        seen.append([batch for batch, _ in batches(plan, spec, columns=400, seed=0, epoch=epoch)])
+    assert not all(equal(a, b) for a, b in zip(*seen, strict=False))
+
+
+def test_no_batch_is_over_its_columns_and_no_line_is_lost(digits: list[Sample], spec: ModelSpec) -> None:
+    plan = permuted(RealLines(digits, None), seed=0, epoch=1, least=1)
+    made = [batch for batch, _ in batches(plan, spec, columns=300, seed=0, epoch=1)]
+    assert sum(len(batch.target_lengths) for batch in made) == len(digits)
+    for batch in made:
+        count, _, height, width = batch.images.shape
+        assert height == 16
+        assert count == 1 or count * width <= 300
+
+
+def test_a_batch_holds_each_line_as_it_was_prepared_and_ground_behind_it(
+    digits: list[Sample], spec: ModelSpec
+) -> None:
+    lines = [
+        (spec.line_format.prepare(load_lines(sample.image)[0]), spec.charset.encode(sample.text))
+        for sample in digits[:7]
+    ]
+    batch = collate(lines, spec)
+    at = 0
+    for n, (line, classes) in enumerate(lines):
+        width = line.shape[2]
+        assert np.array_equal(batch.images[n, :, :, :width].numpy(), line)
+        assert not batch.images[n, :, :, width:].any()
+        assert batch.input_lengths[n] == spec.architecture.frames(width)
+        assert batch.targets[at : at + len(classes)].tolist() == classes
+        at += len(classes)
+    assert at == len(batch.targets) == batch.target_lengths.sum()
+
+
+def test_a_small_set_makes_a_whole_epoch(digits: list[Sample]) -> None:
+    plan = permuted(RealLines(digits[:7], None), seed=0, epoch=1, least=20)
+    assert Counter(index for _, index in plan) == dict.fromkeys(range(7), 3)
+
+
+def test_a_line_too_narrow_for_its_text_is_left_out(digits: list[Sample], spec: ModelSpec) -> None:
+    impossible = Sample(digits[0].image, "0" * 99)
+    assert prepared_line([(RealLines([impossible], None), 0)], 0, spec, seed=0, epoch=1) is None
+
+
+def test_pictures_kept_in_memory_are_the_pictures_on_disk(digits: list[Sample]) -> None:
+    kept, unkept = RealLines(digits, None), RealLines(digits, None, cache_bytes=0)
+    rng = np.random.default_rng(0)
+    for _ in range(2):  # the second time from memory
+        assert all(np.array_equal(kept.draw(n, rng)[0], unkept.draw(n, rng)[0]) for n in range(9))
+
+
+def test_a_position_counts_from_the_beginning() -> None:
+    assert Position() == Position(0, 0)

@@ -1,0 +1,75 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from ocrnn.errors import ModelError, OutputError
+from ocrnn.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+
+
+def trained() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(1)
+    network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    optimizer = torch.optim.AdamW(network.parameters(), 0.1)
+    for _ in range(3):
+        network(torch.rand(5, 3)).pow(2).sum().backward()
+        optimizer.step()
+    return network, optimizer
+
+
+def fresh() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    return network, torch.optim.AdamW(network.parameters(), 0.1)
+
+
+def test_all_comes_back(tmp_path: Path) -> None:
+    network, optimizer = trained()
+    progress = Progress(epoch=4, chunk=2, batch=1, lines=9, loss=1.5, steps=77, seconds=3.25, best=0.1, best_epoch=2)
+    progress.history = ({"epoch": 1, "cer": 0.5},)
+    save_checkpoint(tmp_path / "c", network, optimizer, progress, {"seed": 1})
+    expected = torch.rand(3)
+    other, other_optimizer = fresh()
+    assert load_checkpoint(tmp_path / "c", other, other_optimizer, {"seed": 1}) == progress
+    assert torch.equal(torch.rand(3), expected)  # the random state is where it was
+    for name, value in network.state_dict().items():
+        assert torch.equal(other.state_dict()[name], value)
+    mine, theirs = optimizer.state_dict()["state"], other_optimizer.state_dict()["state"]
+    for number, state in mine.items():
+        assert all(torch.equal(theirs[number][name], value) for name, value in state.items())
+
+
+def test_a_run_with_other_settings_is_named_by_what_differs(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "c", *trained(), Progress(), {"seed": 1, "columns": 5})
+    with pytest.raises(ModelError, match="made with other seed; repeat"):
+        load_checkpoint(tmp_path / "c", *fresh(), {"seed": 2, "columns": 5})
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, -30])
+def test_a_cut_file_is_refused(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "c"
+    save_checkpoint(path, *trained(), Progress(), {})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ModelError, match="damaged checkpoint .*; leave --resume out"):
+        load_checkpoint(path, *fresh(), {})
+
+
+def test_no_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no checkpoint to go on from"):
+        load_checkpoint(tmp_path / "c", *fresh(), {})
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c"
+    save_checkpoint(path, *trained(), Progress(epoch=1), {})
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        save_checkpoint(path, *trained(), Progress(epoch=2), {})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

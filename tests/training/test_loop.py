@@ -1,0 +1,184 @@
+import dataclasses
+import math
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ocrnn.data.labels import Sample
+from ocrnn.errors import TrainingError
+from ocrnn.model.network import Network
+from ocrnn.model.weights import load_weights
+from ocrnn.spec import ModelSpec
+from ocrnn.training.batches import Plan, RealLines, permuted
+from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, train
+
+SETTINGS = Settings(epochs=3, learning_rate=3e-3, columns=400, precision="fp32", deterministic=True)
+
+
+class Lesson:
+    """A run on the drawn digits: the last twelve validate."""
+
+    def __init__(self, digits: list[Sample], spec: ModelSpec, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self.source, self.validation = RealLines(digits[:-12], "light"), digits[-12:]
+        self.spec, self.folder = spec, folder
+
+    def plan(self, epoch: int) -> Plan:
+        return permuted(self.source, 0, epoch, least=96)
+
+    def events(self, settings: Settings = SETTINGS, **options: object) -> list[Step | Epoch]:
+        torch.manual_seed(4)
+        network = Network(self.spec.architecture, self.spec.charset.classes)
+        return list(
+            train(network, self.spec, self.plan, self.validation, settings, self.folder, **options)  # type: ignore[arg-type]
+        )
+
+    def weights(self, name: str = CHECKPOINT) -> bytes:
+        return (self.folder / name).read_bytes()
+
+
+def test_it_learns_what_it_never_saw(many_digits: list[Sample], spec: ModelSpec, tmp_path: Path) -> None:
+    lesson = Lesson(many_digits, spec, tmp_path / "run")
+    settings = dataclasses.replace(SETTINGS, epochs=9, learning_rate=1e-2, columns=200)
+    epochs = [event for event in lesson.events(settings) if isinstance(event, Epoch)]
+    assert epochs[0].score.cer > 0.5
+    assert min(epoch.score.cer for epoch in epochs) < 0.1
+    assert epochs[-1].stopped == "9 epochs are done"
+    assert [row["epoch"] for row in epochs[-1].history] == list(range(1, 10))
+    best = min(epochs, key=lambda epoch: epoch.score.cer)
+    assert best.is_best
+    _, stored = load_weights(lesson.folder / BEST)
+    assert stored == spec
+
+
+def test_stopped_and_resumed_is_bit_for_bit_the_undisturbed_run(
+    digits: list[Sample], spec: ModelSpec, tmp_path: Path
+) -> None:
+    whole = Lesson(digits, spec, tmp_path / "whole")
+    events = whole.events()
+    broken = Lesson(digits, spec, tmp_path / "broken")
+    stop = threading.Event()
+    torch.manual_seed(4)
+    network = Network(spec.architecture, spec.charset.classes)
+    for count, event in enumerate(
+        train(network, spec, broken.plan, broken.validation, SETTINGS, broken.folder, stop=stop)
+    ):
+        if count == len(events) // 2:
+            assert isinstance(event, Step)
+            stop.set()
+    torch.manual_seed(99)  # nothing of the new process's chance may matter
+    broken.events(resume=True)
+    _equal_runs(whole.folder, broken.folder)
+
+
+def _equal_runs(one: Path, other: Path) -> None:
+    from safetensors.torch import load_file
+
+    for name in (BEST, CHECKPOINT):
+        mine, theirs = load_file(one / name), load_file(other / name)
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
+
+
+_SCRIPT = """
+import dataclasses, sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+sys.path.insert(0, sys.argv[1])
+from conftest import SMALL
+from ocrnn.charset import Charset
+from ocrnn.data.labels import read_labels
+from ocrnn.image import LineFormat
+from ocrnn.model.network import Network
+from ocrnn.spec import ModelSpec
+from ocrnn.training.batches import RealLines, permuted
+from ocrnn.training.loop import Settings, Step, train
+spec = ModelSpec(Charset("0123456789"), LineFormat(height=16, width_step=8, margin=2), SMALL)
+samples = read_labels(sys.argv[2]).samples
+source = RealLines(samples[:-12], "light")
+settings = Settings(epochs=4, columns=200, precision="fp32", deterministic=True, checkpoint_seconds=0.0)
+folder = Path(sys.argv[3]); folder.mkdir(exist_ok=True)
+torch.manual_seed(4)
+network = Network(spec.architecture, spec.charset.classes)
+plan = lambda epoch: permuted(source, 0, epoch, least=96)
+print("ready", flush=True)
+for event in train(network, spec, plan, samples[-12:], settings, folder, resume=True):
+    if isinstance(event, Step):
+        print(event.progress, flush=True)
+print("done", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_killed_at_three_moments_and_resumed_the_weights_are_bit_equal(digits: list[Sample], tmp_path: Path) -> None:
+    def start(folder: str) -> "subprocess.Popen[str]":
+        arguments = [str(Path(__file__).parent), str(digits[0].image.parent), str(tmp_path / folder)]
+        return subprocess.Popen([sys.executable, "-c", _SCRIPT, *arguments], stdout=subprocess.PIPE, text=True)
+
+    whole = start("whole")
+    assert whole.communicate(timeout=120)[0].endswith("done\n")
+    for moment in (0.15, 0.45, 0.8):
+        run = start("killed")
+        assert run.stdout is not None
+        for line in run.stdout:
+            assert line != "done\n"
+            if line[0].isdigit() and float(line) >= moment:
+                time.sleep(0.01)  # into the next batch, or into the writing of a checkpoint
+                break
+        run.kill()
+        run.wait()
+        run.stdout.close()
+    last = start("killed")
+    assert last.communicate(timeout=120)[0].endswith("done\n")
+    _equal_runs(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_start_that_training_does_not_beat_stays_the_best(
+    digits: list[Sample], spec: ModelSpec, tmp_path: Path
+) -> None:
+    lesson = Lesson(digits, spec, tmp_path / "run")
+    lesson.events(dataclasses.replace(SETTINGS, epochs=1))
+    network, _ = load_weights(lesson.folder / BEST)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    ruinous = dataclasses.replace(SETTINGS, learning_rate=2.0, epochs=1)
+    second = tmp_path / "second"
+    second.mkdir()
+    events = list(train(network, spec, lesson.plan, lesson.validation, ruinous, second, from_model=True))
+    start, end = (event for event in events if isinstance(event, Epoch))
+    assert start.number == 0
+    assert end.score.cer >= start.score.cer
+    assert not end.is_best
+    kept, _ = load_weights(second / BEST)
+    assert all(torch.equal(kept.state_dict()[name], value) for name, value in before.items())
+
+
+def test_minutes_end_a_run_and_patience_does(digits: list[Sample], spec: ModelSpec, tmp_path: Path) -> None:
+    timed = Lesson(digits, spec, tmp_path / "timed")
+    last = timed.events(dataclasses.replace(SETTINGS, epochs=None, minutes=0.01))[-1]
+    assert isinstance(last, Epoch)
+    assert last.stopped == "0.01 minutes are over"
+    idle = Lesson(digits, spec, tmp_path / "idle")
+    last = idle.events(dataclasses.replace(SETTINGS, epochs=9, patience=2, learning_rate=0.0))[-1]
+    assert isinstance(last, Epoch)
+    assert last.stopped == "no better validation CER for 2 epochs"
+    assert last.number == 3
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_a_way_out(
+    digits: list[Sample], spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Network, images: torch.Tensor) -> tuple[torch.Tensor, None]:
+        frames = self.architecture.frames(images.shape[3])
+        poisoned = self.head.weight.sum() * math.nan
+        return torch.zeros(frames, len(images), spec.charset.classes) + poisoned, None
+
+    monkeypatch.setattr(Network, "training_log_probs", broken)
+    monkeypatch.setattr("ocrnn.training.loop._PATIENT_WITH_NAN", 2)
+    with pytest.raises(TrainingError, match="not a number any more; train with a lower --lr than 0.003"):
+        Lesson(digits, spec, tmp_path / "run").events()
