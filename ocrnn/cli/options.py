@@ -35,7 +35,10 @@ max_pixels: Option[Any] = click.option(
     help="Refuse larger pictures and lines.  [default: 64000000]",
 )
 threads: Option[Any] = click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Processor cores to use.  [default: all]"
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processor cores to use.  [default: the free ones, at most 8]",
 )
 quiet: Option[Any] = click.option(
     "-q", "--quiet", is_flag=True, help="No progress and no summary; what fails is still named."

@@ -130,7 +130,7 @@ class Reader:
     ) -> Reader:
         """Open a model by its name or file, the shipped default where none is given; ModelError if it is unusable.
 
-        `threads` bounds the processor cores one batch uses; all of them where it is not given.
+        `threads` bounds the processor cores one batch uses; without it, the free ones, at most 8.
         """
         from ocrnn.model.runtime import open_model
 
