@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ SUFFIXES = frozenset(
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "TIFF", "GIF")
 """Pillow's names of the formats that are opened. Others are refused: it hands EPS to a program that runs it as code."""
 
+_PILLOW_LIMIT = threading.Lock()
+
 _ORIENTATION = 0x0112
 """The EXIF tag that says how a picture must be turned."""
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -57,6 +60,11 @@ class LineFormat:
     height: int = 40
     width_step: int = 16
     margin: int = 4
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for sizes that no line can have."""
+        check_whole("line format", height=self.height, width_step=self.width_step)
+        check_whole("line format", least=0, margin=self.margin)
 
     def width(self, height_px: int, width_px: int) -> int:
         """W of a picture of this size once it is prepared."""
@@ -90,11 +98,20 @@ class LineFormat:
         return line
 
 
+def check_whole(thing: str, *, least: int = 1, **numbers: int) -> None:
+    """Raise ValueError for the first number that is no int, or under `least`: stored files may say anything."""
+    for name, number in numbers.items():
+        if type(number) is not int or number < least:
+            raise ValueError(f"{thing}: {name} is {number!r}")
+
+
 def _ink(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Ink (h, w), 0 ground to 1 stroke, of a grey line: contrast stretched, the ground found at its border."""
     counts = np.bincount(grey.ravel(), minlength=256).cumsum()
     low = int(np.searchsorted(counts, 0.005 * grey.size, side="right"))
     high = int(np.searchsorted(counts, 0.995 * grey.size))
+    if high - low < 24:  # a dot on a long line is less than half a percent of it
+        low, high = int(grey.min()), int(grey.max())
     # Less than 24 levels between ground and ink is noise on an empty picture: stretching it would invent strokes.
     span = max(high - low, 24)
     middle = (low + high) / 2
@@ -133,7 +150,7 @@ def size(path: str | Path) -> tuple[int, int]:
     from PIL import Image
 
     name, data = _bytes(path)
-    with _naming(name), Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+    with _naming(name), _opened(data) as picture:
         width, height = picture.size
         if picture.format == "TIFF":
             # Newer Pillow has already turned the size of a TIFF, older has not: its tags 256 and 257 are never turned.
@@ -164,10 +181,10 @@ def _bytes(source: str | Path | bytes | BinaryIO) -> tuple[str, bytes]:
 
 
 def _decode(name: str, data: bytes, max_pixels: int) -> list[Grey]:
-    from PIL import Image, ImageSequence
+    from PIL import ImageSequence
 
     lines = []
-    with _naming(name), Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+    with _naming(name), _opened(data) as picture:
         for page in ImageSequence.Iterator(picture):
             if page.width * page.height > max_pixels:
                 raise ImageError(
@@ -176,6 +193,18 @@ def _decode(name: str, data: bytes, max_pixels: int) -> list[Grey]:
                 )
             lines.append(_to_grey(page))
     return lines
+
+
+def _opened(data: bytes) -> Image.Image:
+    """Open a picture without Pillow's own limit: ours is checked before any pixel is decoded, and can be raised."""
+    from PIL import Image
+
+    with _PILLOW_LIMIT:  # the limit is a global of Pillow's
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(io.BytesIO(data), formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from ocrnn.charset import Charset
 from ocrnn.errors import CharsetError, ModelError, UsageError
-from ocrnn.image import LineFormat
+from ocrnn.image import LineFormat, check_whole
 
 FORMAT = 1
 """Number of the stored form; a reader refuses files with a higher one."""
@@ -17,6 +17,7 @@ FORMAT = 1
 Preset = Literal["fast", "accurate", "paper"]
 Backbone = Literal["vgg", "resnet"]
 Cell = Literal["lstm", "gru", "rnn"]
+Collapse = Literal["max", "stack"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Stage:
     norm: bool = True
     pad: bool = True
     repeat: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no convolution can be."""
+        check_whole("stage", channels=self.channels, kernel=self.kernel, stride=self.stride)
+        check_whole("stage", least=0, repeat=self.repeat)
+        check_whole("pool", height=self.pool[0], width=self.pool[1])
 
     def size(self, pixels: int, axis: int) -> int:
         """Rows (axis 0) or columns (axis 1) that leave this stage when `pixels` enter it."""
@@ -81,11 +88,20 @@ class Architecture:
     cell: Cell = "lstm"
     height: int = 40
     stages: tuple[Stage, ...] = _FAST
-    collapse: Literal["max", "stack"] = "max"
+    collapse: Collapse = "max"
     hidden: int = 160
     layers: int = 2
     dropout: float = 0.0
     shortcut: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no network can be."""
+        check_whole("architecture", height=self.height, hidden=self.hidden, layers=self.layers)
+        for name, choices in (("backbone", Backbone), ("cell", Cell), ("collapse", Collapse)):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(f"{name} is {getattr(self, name)!r}")
+        if not self.stages:
+            raise ValueError("architecture has no stages")
 
     @classmethod
     def named(cls, preset: str, *, backbone: str | None = None, cell: str | None = None) -> Architecture:
@@ -123,8 +139,8 @@ class Architecture:
 class ModelSpec:
     """Everything a model file says beside its weights.
 
-    `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where nothing
-    was fitted. `about` is free text for people, by heading: data, licence, scores, date.
+    `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where
+    nothing was fitted. `about` is free text for people, by heading: data, licence, scores, date.
     """
 
     charset: Charset
@@ -173,10 +189,10 @@ class ModelSpec:
             body["charset"] = Charset(body["charset"])
             body["line_format"] = LineFormat(**body["line_format"])
             network = dict(body["architecture"])
-            network["stages"] = tuple(
-                Stage(**{**stage, "pool": tuple(stage["pool"])}) for stage in network["stages"]
-            )
+            network["stages"] = tuple(Stage(**{**stage, "pool": tuple(stage["pool"])}) for stage in network["stages"])
             body["architecture"] = Architecture(**network)
             return cls(**body)
-        except (KeyError, TypeError, AttributeError, CharsetError) as fault:
+        except ModelError as fault:
+            raise ModelError(f"{name}: {fault}") from None
+        except (KeyError, TypeError, ValueError, AttributeError, CharsetError) as fault:
             raise ModelError(f"{name}: its description is damaged ({fault}); fetch the file again") from None

@@ -123,3 +123,33 @@ def test_foreign_newer_and_damaged_specs(text: str, message: str) -> None:
     with pytest.raises(ModelError, match=message) as caught:
         ModelSpec.from_json(text, name="my.onnx")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("line_format", "width_step"), 0),
+        (("line_format", "margin"), -1),
+        (("architecture", "hidden"), "5"),
+        (("architecture", "layers"), True),
+        (("architecture", "cell"), "mamba"),
+        (("architecture", "stages", 0, "stride"), 0),
+        (("architecture", "stages", 1, "pool"), [2, 0]),
+        (("architecture", "stages"), []),
+    ],
+)
+def test_a_stored_number_that_cannot_be_is_damage(place: tuple[str | int, ...], value: object) -> None:
+    stored: Any = json.loads(SPEC.to_json())
+    holder = stored
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    with pytest.raises(ModelError, match=r"m\.onnx: .*damaged"):
+        ModelSpec.from_json(json.dumps(stored), name="m.onnx")
+
+
+def test_heights_that_differ_name_the_file() -> None:
+    stored: Any = json.loads(SPEC.to_json())
+    stored["line_format"]["height"] = 48
+    with pytest.raises(ModelError, match=r"m\.onnx: lines are 48 px high"):
+        ModelSpec.from_json(json.dumps(stored), name="m.onnx")
