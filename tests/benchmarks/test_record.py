@@ -1,0 +1,49 @@
+"""Tables in Markdown, put between their comments and nowhere else."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture
+def record(root: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("record", root / "benchmarks" / "record.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_table(record: ModuleType) -> None:
+    assert record.table(["set", "cer"], [["a", "1.0"], ["b", "2.0"]]) == (
+        "| set | cer |\n| --- | ---: |\n| a | 1.0 |\n| b | 2.0 |"
+    )
+
+
+def test_replaced(record: ModuleType) -> None:
+    page = "above\n<!-- speed -->\nold\n<!-- /speed -->\nbelow\n<!-- other -->\nstays\n<!-- /other -->\n"
+    once = record.replaced(page, "speed", "new")
+    assert once == page.replace("old", "new")
+    assert record.replaced(once, "speed", "new") == once
+    with pytest.raises(ValueError, match="no part <!-- missing -->"):
+        record.replaced(page, "missing", "new")
+
+
+def test_publish(
+    record: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    (tmp_path / "README.md").write_text("<!-- speed -->\n<!-- /speed -->\n", encoding="utf-8")
+    record.publish("speed", {"a": 1}, "| a |", save=False)
+    assert capsys.readouterr().out == "| a |\n"
+    assert not record.RESULTS.exists()
+    record.publish("speed", {"a": 1}, "| a |", save=True)
+    stored = json.loads((record.RESULTS / "speed.json").read_text(encoding="utf-8"))
+    assert stored["figures"] == {"a": 1} and stored["machine"] and stored["date"]
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == "<!-- speed -->\n| a |\n<!-- /speed -->\n"
