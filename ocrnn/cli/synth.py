@@ -30,7 +30,10 @@ class Line(NamedTuple):
     label: bytes
 
 
-@click.command("synth")
+@click.command(
+    "synth",
+    epilog="\b\nocrnn synth -o lines\nocrnn synth -o lines -n 50000 --fonts fonts --texts texts --kind receipt",
+)
 @click.option(
     "-o",
     "--output",
@@ -102,10 +105,6 @@ def command(
     DIR gets 000000.png, grey, and its text in 000000.gt.txt, and so on: what `ocrnn train --data DIR` takes. With
     --shards it gets 00000.tar and so on, with the same files inside. Each file is written whole or not at all. A line
     depends on the seed and its number alone, not on -n or --shards.
-
-    \b
-    ocrnn synth -o lines
-    ocrnn synth -o lines -n 50000 --fonts fonts --texts texts --kind receipt
     """
     _check_empty(output)
     from ocrnn.charset import Charset

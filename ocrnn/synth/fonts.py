@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from ocrnn.errors import UsageError
 
@@ -106,12 +106,10 @@ def inspect(path: Path, characters: str) -> Iterator[Face]:
     for index in count():
         try:
             font = ImageFont.truetype(path, 24, index=index, layout_engine=ImageFont.Layout.BASIC)
-            missing = bytes(font.getmask(_ABSENT))
-            masks = {c: bytes(font.getmask(c)) for c in characters}
+            drawn = _drawn(font, characters)
             font = font.font_variant(size=48)
         except (OSError, ValueError):  # past the last face, or not a font
             return
-        drawn = frozenset(c for c, mask in masks.items() if any(mask) and mask != missing)
         category = _category(f"{path.stem} {' '.join(part or '' for part in font.getname())}", font)
         if category:
             yield Face(path, index, category, drawn, capitals=_has_capitals_only(font, drawn))
@@ -147,6 +145,21 @@ def _found(folder: Path, characters: str) -> Iterator[Face]:
             yield from inspect(path, characters)
 
 
+def _drawn(font: ImageFont.FreeTypeFont, characters: str) -> frozenset[str]:
+    """Characters with ink of their own: glyphs that are empty, or look like that for a missing one, are none."""
+    masks = {c: font.getmask(c) for c in (_ABSENT, *characters)}
+    missing = masks.pop(_ABSENT)
+    large = font.font_variant(size=192)
+
+    def is_missing(c: str) -> bool:
+        if not missing.getbbox() or max(abs(a - b) for a, b in zip(masks[c].size, missing.size, strict=True)) > 1:
+            return False
+        # Hinting spares .notdef but not its copies; so large a glyph shows no difference.
+        return _likeness(large, c, _ABSENT) > 0.96
+
+    return frozenset(c for c, mask in masks.items() if mask.getbbox() and not is_missing(c))
+
+
 def _category(name: str, font: ImageFont.FreeTypeFont) -> str:
     """Category of a face by its name, else by its pitch, its feet, its width; "" for one that draws no text."""
     name = name.lower()
@@ -169,18 +182,23 @@ def _category(name: str, font: ImageFont.FreeTypeFont) -> str:
 def _has_capitals_only(font: ImageFont.FreeTypeFont, drawn: Iterable[str]) -> bool:
     """Tell whether small letters are capitals, of the same height or smaller: stretched to one size they agree."""
     pairs = [(small, small.upper()) for small in "aegnrt" if {small, small.upper()} <= set(drawn)]
-    likeness = [np.corrcoef(_shape(font, small), _shape(font, capital))[0, 1] for small, capital in pairs]
-    return bool(pairs) and float(np.mean(likeness)) > 0.65
+    return bool(pairs) and float(np.mean([_likeness(font, small, capital) for small, capital in pairs])) > 0.65
 
 
-def _shape(font: ImageFont.FreeTypeFont, letter: str) -> npt.NDArray[np.float32]:
-    """Ink of one letter stretched to one size, a border around it: one that is a box would correlate with nothing."""
-    return np.pad(cv2.resize(_ink(font, letter), (24, 24)), 1).ravel().astype(np.float32)
+def _likeness(font: ImageFont.FreeTypeFont, one: str, other: str) -> float:
+    """Correlation, up to 1, of two letters stretched to one size."""
+    # The border is for letters that fill their box: they would correlate with nothing.
+    shapes = [
+        np.pad(cv2.resize(_ink(font, c), (24, 24), interpolation=cv2.INTER_AREA), 1).ravel() for c in (one, other)
+    ]
+    return float(np.corrcoef(shapes[0], shapes[1])[0, 1])
 
 
 def _ink(font: ImageFont.FreeTypeFont, letter: str) -> npt.NDArray[np.float32]:
     """Ink (h, w) of one letter, cut tight; empty where it draws none."""
-    mask = font.getmask(letter)
-    ink = np.array(mask, np.float32).reshape(mask.size[1], mask.size[0])
+    left, top, right, bottom = (int(edge) for edge in font.getbbox(letter))
+    picture = Image.new("L", (max(0, right - left), max(0, bottom - top)))
+    ImageDraw.Draw(picture).text((-left, -top), letter, fill=255, font=font)
+    ink = np.asarray(picture, np.float32)
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else ink[:0, :0]
