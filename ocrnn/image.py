@@ -92,6 +92,9 @@ class LineFormat:
         inner = max(1, round(width * self.height / height))
         method = cv2.INTER_AREA if height > self.height else cv2.INTER_CUBIC
         small = cv2.resize(grey, (inner, self.height), interpolation=method)
+        if _is_dark(small):
+            # Turned before it is resized: only so do a negative and its positive become the same line to the bit.
+            small = cv2.resize(255 - grey, (inner, self.height), interpolation=method)
         ink = _ink(small)
         line = np.zeros((1, self.height, full), np.float32)
         line[0, :, self.margin : self.margin + inner] = ink
@@ -105,22 +108,31 @@ def check_whole(thing: str, *, least: int = 1, **numbers: int) -> None:
             raise ValueError(f"{thing}: {name} is {number!r}")
 
 
+def _is_dark(grey: npt.NDArray[Any]) -> bool:
+    """Tell whether a grey line (h, w) is light on dark."""
+    low, high = _range(grey)
+    middle = (low + high) / 2
+    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+    # Letters cover less than half of a line; where a bold word covers more, its border still shows the ground.
+    return 0.5 * float(np.mean(grey > middle)) + 0.5 * float(np.mean(border > middle)) < 0.5
+
+
 def _ink(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Ink (h, w), 0 ground to 1 stroke, of a grey line: contrast stretched, the ground found at its border."""
+    """Ink (h, w), 0 ground to 1 stroke, of a grey line on light ground: its contrast stretched to the whole range."""
+    low, high = _range(grey)
+    # Less than 24 levels between ground and ink is noise on an empty picture: stretching it would invent strokes.
+    ink = (high - grey.astype(np.float32)) / np.float32(max(high - low, 24))
+    return np.clip(ink, 0.0, 1.0, out=ink)
+
+
+def _range(grey: npt.NDArray[Any]) -> tuple[int, int]:
+    """Darkest and lightest grey of a line, half a percent of outliers left out at either end."""
     counts = np.bincount(grey.ravel(), minlength=256).cumsum()
     low = int(np.searchsorted(counts, 0.005 * grey.size, side="right"))
     high = int(np.searchsorted(counts, 0.995 * grey.size))
     if high - low < 24:  # a dot on a long line is less than half a percent of it
         low, high = int(grey.min()), int(grey.max())
-    # Less than 24 levels between ground and ink is noise on an empty picture: stretching it would invent strokes.
-    span = max(high - low, 24)
-    middle = (low + high) / 2
-    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
-    # Letters cover less than half of a line; where a bold word covers more, its border still shows the ground.
-    light = 0.5 * float(np.mean(grey > middle)) + 0.5 * float(np.mean(border > middle))
-    # Exact mirror images of one another, so that a negative reads as its positive does.
-    ink = (high - grey.astype(np.float32)) if light >= 0.5 else (grey.astype(np.float32) - low)
-    return np.clip(ink / np.float32(span), 0.0, 1.0, out=ink)
+    return low, high
 
 
 def load_lines(
@@ -272,7 +284,7 @@ def _range_to_grey(array: npt.NDArray[Any]) -> Grey:
     """Grey of 16-bit, 32-bit or float values: full scale is the least of 1, 255, 65535 or its maximum."""
     values = np.nan_to_num(array.astype(np.float64), posinf=0.0, neginf=0.0)
     top = float(values.max(initial=0.0))
-    is_float = np.issubdtype(array.dtype, np.floating)
-    scales = (1.0, 255.0, 65535.0) if is_float else (65535.0,) if array.dtype.itemsize == 2 else (255.0, 65535.0)
+    # Scanners and microscopes store 10 and 12 bits in 16; what fits none of these is scaled by its maximum.
+    scales = (*((1.0,) if np.issubdtype(array.dtype, np.floating) else ()), 255.0, 1023.0, 4095.0, 65535.0)
     full = next((scale for scale in scales if top <= scale), top)
     return np.rint(np.clip(values / full, 0, 1) * 255).astype(np.uint8)

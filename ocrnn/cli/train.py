@@ -28,7 +28,12 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.command(
     "train",
-    epilog="Exit status: 0 trained, 2 wrong use or nothing to train on, 3 model unusable, 130 stopped and saved.",
+    epilog="""\b
+ocrnn train --data lines                  a model for these lines, from nothing
+ocrnn train --data lines --from latin     the shipped model goes on learning: fewer lines are enough
+ocrnn train --data lines --minutes 20 --out runs/receipts
+
+Exit status: 0 trained, 2 wrong use or nothing to train on, 3 model unusable, 130 stopped and saved.""",
 )
 @click.option(
     "--data",
@@ -107,7 +112,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="Arithmetic; auto takes bf16 where the chip computes in it.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Number all chance follows from.")
 @click.option("--deterministic", is_flag=True, help="The same bits from every such run on this machine.")
 @click.option("--log-to", type=click.Choice(["tensorboard"]), help="Write TensorBoard logs into the run's folder too.")
 @options.threads
@@ -124,12 +129,7 @@ def command(
     verbose: bool,
     **asked: Any,
 ) -> None:
-    r"""Teach a model the lines in a folder.
-
-    \b
-    ocrnn train --data lines                        a model for these lines, from nothing
-    ocrnn train --data lines --from latin           the shipped model goes on learning: fewer lines are enough
-    ocrnn train --data lines --minutes 20 --out runs/receipts
+    """Teach a model the lines in a folder.
 
     The folder of the run gets best.onnx to read with (ocrnn read -m runs/lines/best.onnx), best.safetensors to go on
     from, last.checkpoint for --resume, history.csv and curves.png. Ctrl-C saves first.

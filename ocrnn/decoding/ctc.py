@@ -26,6 +26,9 @@ Span = tuple[int, int]
 _CELLS = 8_000_000  # cells (frames x texts x states) aligned at a time: 8 MB of moves; a page-wide line has 50,000
 
 
+_SCALED_FRAMES = 8  # float32 log-softmax goes down to about -100 a frame, e**-800 is nothing in float64
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     """A text as classes (S of them, none the blank), its log-probability, and the frames [first, last) of each class.
@@ -79,6 +82,43 @@ def log_probability(log_probs: LogProbs, classes: Sequence[int]) -> float:
         arrived = np.logaddexp(np.logaddexp(forward[:, 2:], forward[:, 1:-1]), forward[:, :-2] + skips)
         forward[:, 2:] = arrived + frame[states]
     return float(np.logaddexp(forward[0, last], forward[0, last - 1]))
+
+
+def log_probabilities(log_probs: LogProbs, texts: Sequence[Sequence[int]]) -> Scores:
+    """What `log_probability` gives, (N,), for the readings of N lines of equal length at once; log_probs is (T, N, C).
+
+    Several times as fast, in probabilities scaled after every few frames (Rabiner 1989, section V.A). What is 300
+    orders of magnitude less likely than the best is lost, so a text must be near the best of its line: one that
+    `greedy` or a beam found, not any text whatever.
+
+    >>> frames = np.log([[[0.5, 0.5]], [[0.25, 0.75]]])
+    >>> np.exp(log_probabilities(frames, [[1]])).round(3).tolist()
+    [0.875]
+    """
+    states, skips = _states(texts, log_probs.shape[2])
+    rows = np.arange(len(texts))
+    may_skip = np.exp(skips)
+    ends = np.array([len(text) * 2 + 2 for text in texts])
+    within = (
+        np.arange(2, states.shape[1] + 2) <= ends[:, None]
+    )  # shorter texts must not lose mass to states behind them
+    forward = np.exp(_start(states))
+    logp = np.zeros(len(texts))
+    arrived = np.empty(states.shape)
+    for first in range(0, len(log_probs), _SCALED_FRAMES):
+        frames = log_probs[first : first + _SCALED_FRAMES, rows[:, None], states]  # (frames, N, 2 S + 1)
+        for frame in np.exp(frames, dtype=np.float64) * within:
+            np.multiply(forward[:, :-2], may_skip, out=arrived)
+            arrived += forward[:, 1:-1]
+            arrived += forward[:, 2:]
+            np.multiply(arrived, frame, out=forward[:, 2:])
+        total = forward.sum(axis=1)
+        np.divide(forward, total[:, None], out=forward, where=total[:, None] > 0)
+        with np.errstate(divide="ignore"):
+            logp += np.log(total)
+    with np.errstate(divide="ignore"):
+        scores: Scores = logp + np.log(forward[rows, ends] + np.where(ends > 2, forward[rows, ends - 1], 0.0))
+    return scores
 
 
 def align(log_probs: LogProbs, classes: Sequence[int]) -> tuple[Span, ...]:

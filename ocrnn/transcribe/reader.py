@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, get_args
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrnn.decoding.beam import beam_search
-from ocrnn.decoding.ctc import Hypothesis, character_confidences, greedy, log_probability
+from ocrnn.decoding.ctc import Hypothesis, character_confidences, greedy, log_probabilities
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Character, Reading
@@ -193,26 +193,33 @@ class Reader:
         readings: dict[int, Reading] = {}
         for batch in _batches(window, batch_size):
             images = np.stack([window[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
-            log_probs = self.model.infer(images)  # (T, N, C)
-            for n, position in enumerate(batch):
-                readings[position] = self._reading(np.ascontiguousarray(log_probs[:, n]), window[position])
+            log_probs = _calibrated(self.model.infer(images), self.model.spec.temperature)  # (T, N, C)
+            for n, (position, decoded) in enumerate(zip(batch, self._decoded(log_probs), strict=True)):
+                readings[position] = self._reading(log_probs[:, n], decoded, window[position])
         for position, page in enumerate(window):
             yield page.result(page.line if isinstance(page.line, ImageError) else readings[position])
 
-    def _reading(self, log_probs: npt.NDArray[np.float32], page: _Page) -> Reading:
-        """Reading of one line from its log-probabilities (T, C)."""
+    def _decoded(self, log_probs: npt.NDArray[np.float32]) -> list[list[Hypothesis]]:
+        """The best text of each line of (T, N, C) and the further ones asked for; `logp` is over all paths."""
+        lines = [np.ascontiguousarray(log_probs[:, n]) for n in range(log_probs.shape[1])]
+        if self._decoder == "beam":
+            return [
+                beam_search(line, width=self._beam_width, best=1 + self._alternatives)
+                or [Hypothesis((), -math.inf, ())]
+                for line in lines
+            ]
+        found = [greedy(line) for line in lines]
+        # The greedy path is only one of all paths to its text.
+        logps = log_probabilities(log_probs, [best.classes for best in found])
+        return [[replace(best, logp=float(logp))] for best, logp in zip(found, logps, strict=True)]
+
+    def _reading(self, log_probs: npt.NDArray[np.float32], decoded: Sequence[Hypothesis], page: _Page) -> Reading:
+        """Reading of one line from its log-probabilities (T, C) and the texts found in them, the best first."""
         spec = self.model.spec
-        log_probs = _calibrated(log_probs, spec.temperature)
-        if self._decoder == "greedy":
-            best, others = greedy(log_probs), []
-            logp = log_probability(log_probs, best.classes)  # the greedy path is only one of all paths to this text
-        else:
-            found = beam_search(log_probs, width=self._beam_width, best=1 + self._alternatives)
-            best, *others = found or [Hypothesis((), -math.inf, ())]
-            logp = best.logp
+        best, *others = decoded
         return Reading(
             text=spec.charset.decode(best.classes),
-            confidence=_probability(logp),
+            confidence=_probability(best.logp),
             characters=self._characters(best, log_probs, page),
             width_px=page.width_px,
             height_px=page.height_px,
@@ -284,11 +291,13 @@ def _batches(window: Sequence[_Page], batch_size: int) -> Iterator[list[int]]:
 
 
 def _calibrated(log_probs: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
-    """Log-probabilities (T, C) of logits divided by the temperature (Guo et al. 2017, arXiv 1706.04599)."""
+    """Log-probabilities (T, N, C) of logits divided by the temperature (Guo et al. 2017, arXiv 1706.04599)."""
     if temperature == 1.0:
         return log_probs
     scaled = log_probs / np.float32(temperature)
-    return scaled - np.logaddexp.reduce(scaled, axis=-1, keepdims=True)
+    # No class is above 0, so the sum of exponentials neither overflows nor, with its best class near 0, vanishes.
+    normal: npt.NDArray[np.float32] = scaled - np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
+    return normal
 
 
 def _probability(logp: float) -> float:

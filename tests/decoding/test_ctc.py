@@ -12,7 +12,16 @@ import numpy.typing as npt
 import pytest
 
 from ocrnn.decoding import ctc
-from ocrnn.decoding.ctc import Hypothesis, align, align_all, character_confidences, collapse, greedy, log_probability
+from ocrnn.decoding.ctc import (
+    Hypothesis,
+    align,
+    align_all,
+    character_confidences,
+    collapse,
+    greedy,
+    log_probabilities,
+    log_probability,
+)
 
 Text = tuple[int, ...]
 Frames = npt.NDArray[np.float64]
@@ -239,4 +248,23 @@ def test_what_is_no_table_of_log_probabilities_is_refused(log_probs: Frames, fau
 
 def test_examples_run() -> None:
     outcome = doctest.testmod(ctc)
-    assert (outcome.failed, outcome.attempted) == (0, 8)
+    assert (outcome.failed, outcome.attempted) == (0, 10)
+
+
+def test_the_probabilities_of_readings_in_a_batch_are_those_of_each_line() -> None:
+    """Against the recursion in logarithms, itself held to all paths and to torch above: N != T != C, long and short."""
+    rng = np.random.default_rng(11)
+    for frames in (1, 5, 40, 300):
+        lines = [random_frames(rng, frames, 6) * rng.choice([1.0, 4.0]) for _ in range(7)]
+        lines = [line - np.log(np.exp(line).sum(axis=1, keepdims=True)) for line in lines]
+        texts = [greedy(line).classes for line in lines]
+        texts[2] = () if frames < 6 else texts[2]
+        expected = [log_probability(line, text) for line, text in zip(lines, texts, strict=True)]
+        together = log_probabilities(np.stack(lines, axis=1).astype(np.float32), texts)
+        np.testing.assert_allclose(together, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_text_no_path_reads_has_no_probability() -> None:
+    frames = np.log(np.full((2, 1, 3), 1 / 3))
+    assert log_probabilities(frames, [[1, 1]]).tolist() == [-math.inf]
+    assert log_probabilities(frames[:0], [[]]).tolist() == [0.0]

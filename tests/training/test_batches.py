@@ -50,9 +50,7 @@ def test_no_batch_is_over_its_columns_and_no_line_is_lost(digits: list[Sample], 
         assert count == 1 or count * width <= 300
 
 
-def test_a_batch_holds_each_line_as_it_was_prepared_and_ground_behind_it(
-    digits: list[Sample], spec: ModelSpec
-) -> None:
+def test_a_batch_holds_each_line_as_it_was_prepared_and_ground_behind_it(digits: list[Sample], spec: ModelSpec) -> None:
     lines = [
         (spec.line_format.prepare(load_lines(sample.image)[0]), spec.charset.encode(sample.text))
         for sample in digits[:7]

@@ -1,0 +1,113 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image, ImageDraw, ImageFont
+
+from ocrnn.cli.main import program
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    """Twenty-four drawn numbers with their texts beside them."""
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    font = ImageFont.load_default(24)
+    for number in range(24):
+        text = str(rng.integers(100, 1000))
+        picture = Image.new("L", (60, 32), 255)
+        ImageDraw.Draw(picture).text((5, 2), text, font=font, fill=0)
+        picture.save(folder / f"{number:02}.png")
+        (folder / f"{number:02}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+def ocrnn(*arguments: str | Path) -> tuple[int, str, str]:
+    result = CliRunner().invoke(program, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_help_shows_how_to_begin() -> None:
+    status, out, _ = ocrnn("train", "--help")
+    assert status == 0
+    assert "ocrnn train --data lines --from latin" in out
+
+
+def test_a_minute_from_lines_to_a_model_that_reads(lines: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    sheet = tmp_path / "sheet.png"
+    status, stdout, stderr = ocrnn(
+        "train", "--data", lines, "--out", out, "--minutes", "0.02", "--threads", "1", "--show-augmented", sheet
+    )
+    assert status == 0
+    assert stdout == f"{out / 'best.onnx'}\n"
+    assert "epoch    1  CER" in stderr
+    assert "0.02 minutes are over" in stderr
+    assert {p.name for p in out.iterdir()} == {
+        "best.onnx", "best.safetensors", "curves.png", "history.csv", "last.checkpoint"
+    }  # fmt: skip
+    assert sheet.is_file()
+    status, text, _ = ocrnn("read", "-m", out / "best.onnx", lines / "00.png")
+    assert status == 0
+    assert set(text) <= set("0123456789\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere"], "Directory 'nowhere' does not exist"),
+        (["--data", "LINES", "--val-split", "1"], "1.0 is not in the range 0<x<1"),
+        (["--data", "LINES", "--charset", "klingon"], "klingon: no such charset; name a file or one of: ascii, digits, latin"),
+        (["--data", "LINES", "--from", "nosuch"], "nosuch"),
+        (["--data", "LINES", "--from", "latin", "--arch", "paper"], "leave them out with --from"),
+        (["--data", "EMPTY"], "line.gt.txt"),
+    ],
+)  # fmt: skip
+def test_wrong_use_is_one_line_at_the_start(
+    lines: Path, tmp_path: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    places = {"LINES": str(lines), "EMPTY": str(tmp_path / "empty")}
+    status, stdout, stderr = ocrnn("train", *(places.get(argument, argument) for argument in arguments))
+    assert status in (2, 3)
+    assert not stdout
+    assert message in stderr
+    assert "Traceback" not in stderr
+
+
+def test_without_torch_one_line_says_what_to_install(lines: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; from ocrnn.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "train", "--data", str(lines)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == "ocrnn: training needs torch; pip install 'ocrnn[train]'\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program can catch")
+def test_asked_to_stop_it_saves_and_goes_on_later(lines: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ocrnn", "train", "--data", str(lines), "--out", str(tmp_path / "run")]
+    command += ["--minutes", "0.1", "--threads", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        while "network from nothing" not in run.stderr.readline():
+            assert run.poll() is None
+        time.sleep(1.5)
+        run.send_signal(signal.SIGTERM)
+        rest = run.stderr.read()
+        assert run.wait(60) == 130
+    assert "stopped and saved; go on with --resume" in rest
+    assert (tmp_path / "run" / "last.checkpoint").is_file()
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "0.1 minutes are over" in done.stderr
