@@ -50,7 +50,7 @@ class Texts:
     def invented(cls, charset: Charset) -> Texts:
         """Texts that are nobody's: numbers, dates, codes, and words of random letters; the same at every call."""
         rng = np.random.default_rng(0)
-        made = (_invent(rng, charset) for _ in range(4000))
+        made = (_invent(rng, charset) for _ in range(2000))
         lines = tuple(line for line in made if not charset.strangers(line))
         return cls({"mul": lines or (charset.characters,)})
 
@@ -162,9 +162,10 @@ def typed(text: str) -> str:
 
 def _invent(rng: np.random.Generator, charset: Charset) -> str:
     """One line of random words, numbers and codes; it may hold characters outside the charset."""
-    letters = "".join(c for c in charset.characters if c.isalpha() and not c.isupper())
-    plain = "".join(c for c in letters if c.isascii())
-    pool = (plain if rng.random() < 0.6 else letters) or letters or charset.characters
+    letters = "".join(filter(str.isalpha, charset.characters))
+    small = "".join(c for c in letters if not c.isupper())
+    plain = "".join(filter(str.isascii, small))
+    pool = (plain, small, letters)[rng.choice(3, p=(0.6, 0.3, 0.1))] or letters or charset.characters
     words = []
     for _ in range(int(rng.integers(1, 10)) if " " in charset else 1):
         choice = rng.random()

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ocrnn.charset import Charset
+from ocrnn.errors import UsageError
+from ocrnn.synth.kinds import KINDS, Kind
+from ocrnn.synth.lines import Synthesizer, fits
+
+
+@pytest.fixture(scope="module")
+def maker(fonts: Path, texts: Path) -> Synthesizer:
+    return Synthesizer(fonts, texts, Charset.open("latin"))
+
+
+@pytest.fixture(scope="module")
+def drawable(fonts: Path) -> set[str]:
+    ttlib = pytest.importorskip("fontTools.ttLib")
+    with ttlib.TTFont(next(fonts.iterdir())) as font:
+        return set(map(chr, font.getBestCmap()))
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_lines_of_each_kind(kind: str, maker: Synthesizer, drawable: set[str]) -> None:
+    for number in range(40):
+        grey, text = maker.line(np.random.default_rng((1, number)), longest=60, kind=kind)
+        assert 0 < len(text) <= 60
+        assert text == " ".join(text.split())
+        assert not maker.charset.strangers(text)
+        assert set(text) <= drawable
+        assert grey.dtype == np.uint8
+        assert grey.ndim == 2
+        assert min(grey.shape) >= 2
+        # There is ink, and gaps between its strokes: sums over columns differ.
+        assert grey.astype(float).mean(0).std() > 0.5, (number, text)
+
+
+def test_longer_texts_make_longer_lines(maker: Synthesizer) -> None:
+    lines = [maker.line(np.random.default_rng(number), kind="print") for number in range(80)]
+    aspects = [grey.shape[1] / grey.shape[0] for grey, _ in lines]
+    assert np.corrcoef([len(text) for _, text in lines], aspects)[0, 1] > 0.6
+
+
+def test_kinds_come_in_their_shares(maker: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    made = maker._text
+
+    def watch(kind: Kind, rng: np.random.Generator, longest: int) -> str:
+        seen.append(kind.name)
+        return made(kind, rng, longest)
+
+    monkeypatch.setattr(maker, "_text", watch)
+    for number in range(400):
+        maker.line(np.random.default_rng(number))
+    for kind in KINDS:
+        # Four deviations of a binomial share.
+        assert abs(seen.count(kind.name) / len(seen) - kind.share) < 4 * (kind.share / len(seen)) ** 0.5, kind.name
+
+
+SCRIPT = """
+import hashlib, sys
+from pathlib import Path
+import numpy as np
+from ocrnn.charset import Charset
+from ocrnn.synth.lines import Synthesizer
+
+maker = Synthesizer(Path(sys.argv[1]), Path(sys.argv[2]), Charset.open("latin"))
+digest = hashlib.sha256()
+for number in reversed(range(40)):
+    grey, text = maker.line(np.random.default_rng((5, number)))
+    digest.update(repr((grey.shape, text)).encode() + grey.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_another_process_makes_the_same_lines(maker: Synthesizer, fonts: Path, texts: Path, root: Path) -> None:
+    digest = hashlib.sha256()
+    lines = {number: maker.line(np.random.default_rng((5, number))) for number in range(40)}
+    for number in reversed(range(40)):
+        grey, text = lines[number]
+        digest.update(repr((grey.shape, text)).encode() + grey.tobytes())
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", SCRIPT, str(fonts), str(texts)]
+        other = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        assert other.stdout.strip() == digest.hexdigest()
+
+
+@pytest.mark.parametrize("longest", [1, 2, 7])
+def test_short_lines(maker: Synthesizer, longest: int) -> None:
+    for number in range(60):
+        assert 0 < len(maker.line(np.random.default_rng(number), longest=longest)[1]) <= longest
+
+
+@pytest.mark.parametrize("charset", ["digits", "ascii"])
+def test_small_charsets_without_texts(fonts: Path, charset: str) -> None:
+    maker = Synthesizer(fonts, None, Charset.open(charset))
+    for number, kind in itertools.product(range(5), KINDS):
+        text = maker.line(np.random.default_rng(number), kind=kind.name)[1]
+        assert text
+        assert not maker.charset.strangers(text)
+
+
+def test_faces_that_draw_none_of_the_texts(fonts: Path, tmp_path: Path) -> None:
+    """The face has ASCII, the texts are Greek, the charset spans both: refused, not tried for ever."""
+    (tmp_path / "el.txt").write_text("αβγδ\n" * 5, encoding="utf-8")
+    maker = Synthesizer(fonts, tmp_path, Charset("αβγδ\\"))
+    with pytest.raises(UsageError, match="word lines: no face draws what the texts say.*--fonts"):
+        maker.line(np.random.default_rng(0), kind="word")
+
+
+def test_capitals_for_faces_without_small_letters(fonts: Path, texts: Path, tmp_path: Path) -> None:
+    (tmp_path / "F.otf").write_bytes(next(fonts.iterdir()).read_bytes())
+    characters = "".join(map(chr, range(33, 127)))
+    entry = {"file": "F.otf", "cat": "sans", "case": "caps", "chars": characters}
+    (tmp_path / "fonts.jsonl").write_text(json.dumps(entry), encoding="utf-8")
+    maker = Synthesizer(tmp_path, texts, Charset.open("latin"))
+    made = [maker.line(np.random.default_rng(number))[1] for number in range(40)]
+    assert all(text == text.upper() for text in made)
+
+
+def alignable(classes: tuple[int, ...], frames: int) -> bool:
+    """By trying every path: one of them collapses to the text."""
+    for path in itertools.product((0, *sorted(set(classes))), repeat=frames):
+        collapsed = [number for number, _ in itertools.groupby(path) if number]
+        if collapsed == list(classes):
+            return True
+    return False
+
+
+def test_fits_equals_brute_force() -> None:
+    for length in range(5):
+        for classes in itertools.product((1, 2), repeat=length):
+            for frames in range(1, 8):
+                assert fits(classes, frames) == alignable(classes, frames), (classes, frames)
