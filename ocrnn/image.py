@@ -33,11 +33,6 @@ Line = npt.NDArray[np.float32]
 MAX_PIXELS = 64_000_000
 """Pixels a picture may have before it counts as a bomb; a page at 600 dpi has 35 million."""
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".gif"}
-)
-"""File name endings taken for pictures when a folder is searched."""
-
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "TIFF", "GIF")
 """Pillow's names of the formats that are opened. Others are refused: it hands EPS to a program that runs it as code."""
 
@@ -281,10 +276,11 @@ def _over_white(rgba: npt.NDArray[np.uint8]) -> Grey:
 
 
 def _range_to_grey(array: npt.NDArray[Any]) -> Grey:
-    """Grey of 16-bit, 32-bit or float values: full scale is the least of 1, 255, 65535 or its maximum."""
+    """Grey of 16-bit, 32-bit or float values: full scale is the smallest usual one that holds the maximum."""
     values = np.nan_to_num(array.astype(np.float64), posinf=0.0, neginf=0.0)
     top = float(values.max(initial=0.0))
     # Scanners and microscopes store 10 and 12 bits in 16; what fits none of these is scaled by its maximum.
     scales = (*((1.0,) if np.issubdtype(array.dtype, np.floating) else ()), 255.0, 1023.0, 4095.0, 65535.0)
     full = next((scale for scale in scales if top <= scale), top)
-    return np.rint(np.clip(values / full, 0, 1) * 255).astype(np.uint8)
+    grey: Grey = np.rint(np.clip(values / full, 0, 1) * 255).astype(np.uint8)
+    return grey

@@ -22,7 +22,7 @@ class Character:
 class Reading:
     """The text of one line picture.
 
-    `confidence` (0..1) is the probability that the text is right after folding: Unicode form, quotes, dashes and spaces.
+    `confidence` (0..1) is the probability that the text is right after folding: Unicode form, quotes, dashes, spaces.
     `width_px` and `height_px` are the size of the picture as it was given. `alternatives` holds further texts
     with their share of the probability, best first, when the decoder was asked for them.
     """

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from ocrnn.errors import ImageError
-from ocrnn.image import MAX_PIXELS, SUFFIXES, LineFormat, load_lines
+from ocrnn.folders import SUFFIXES
+from ocrnn.image import MAX_PIXELS, LineFormat, load_lines
 
 Grey = npt.NDArray[np.uint8]
 FORMAT = LineFormat()

@@ -17,18 +17,10 @@ from ocrnn.cli import options
 from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
 from ocrnn.cli.progress import Progress
 from ocrnn.errors import ImageError, OutputError, UsageError
+from ocrnn.folders import is_picture
+from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_file
 from ocrnn.transcribe.batch import STDIN, Picture, find, targets
-from ocrnn.transcribe.output import (
-    FILE_SUFFIXES,
-    Form,
-    Sheet,
-    check_place,
-    is_final,
-    make_folder,
-    refusals,
-    row,
-    whole_file,
-)
+from ocrnn.transcribe.output import FILE_SUFFIXES, Form, Sheet, row
 
 if TYPE_CHECKING:
     from ocrnn.transcribe.reader import Decoder, Reader, Result
@@ -200,9 +192,7 @@ def _decoder(decoder: Decoder | None, beam_width: int | None, alternatives: int,
 
 def _refuse_picture(path: str) -> None:
     """Keep `-o line.png` from taking a picture's place by a slip of the fingers."""
-    from ocrnn.image import SUFFIXES
-
-    if os.path.splitext(path)[1].lower() in SUFFIXES and not os.path.isdir(path):
+    if is_picture(path) and not os.path.isdir(path):
         raise UsageError(f"{path}: is named like a picture; name a text file or a folder to write to")
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from ocrnn.data.folders import find_files, is_picture
 from ocrnn.errors import LabelError
+from ocrnn.folders import find_files, is_picture
 
 FORMS_IN_WORDS = (
     "the text of line.png in line.gt.txt or line.txt beside it, or pictures and texts in labels.tsv or labels.csv"

@@ -10,9 +10,10 @@ from pathlib import Path
 import onnx
 import torch
 
-from ocrnn.model.file import KEY, write_whole
+from ocrnn.model.file import KEY
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
+from ocrnn.storage import write_whole
 
 _OPSET = 17
 _TRACED_PX = 64  # any width that leaves a frame; nothing of it stays in the graph

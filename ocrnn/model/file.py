@@ -1,4 +1,4 @@
-"""Model files: what one says about itself without being loaded, and how one is written whole or not at all.
+"""Model files: what one says about itself without being loaded.
 
 A model is a .safetensors (to train on) or an .onnx (to read with). Either carries the `ModelSpec` as JSON in its
 metadata under the key "ocrnn". Both headers are read here with the standard library alone: `ocrnn info`, shell
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ocrnn.errors import ModelError, OutputError
+from ocrnn.errors import ModelError
 from ocrnn.spec import ModelSpec
 
 KEY = "ocrnn"
@@ -54,30 +54,6 @@ def header(path: Path) -> ModelSpec:
 def damaged(path: Path, fault: str) -> ModelError:
     """The error for a model file whose bytes are wrong; `fault` says how, in any number of lines."""
     return ModelError(f"{path}: the model file is damaged ({' '.join(fault.split())}); fetch or export it again")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that at every moment either the old one or the whole new one stands under its name.
-
-    The bytes go to a dot-file beside it, are synced to disk, and take the name in one step.
-    Raises OutputError, the old file untouched and the dot-file gone, when that cannot be done.
-    """
-    target = Path(os.path.realpath(path))  # a link stays a link: the file it points to is replaced
-    if target.exists() and not target.is_file():
-        raise OutputError(f"{path}: is not a plain file; give another name to write to")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        try:
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as fault:
-        reason = fault.strerror or str(fault)
-        raise OutputError(f"{path}: cannot be written ({reason}); free the disk or write to another folder") from None
 
 
 def _description(path: Path, file: BinaryIO) -> str:

@@ -9,9 +9,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from ocrnn.errors import ModelError
-from ocrnn.model.file import KEY, damaged, header, write_whole
+from ocrnn.model.file import KEY, damaged, header
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
+from ocrnn.storage import write_whole
 
 
 def save_weights(path: str | Path, network: Network, spec: ModelSpec) -> None:

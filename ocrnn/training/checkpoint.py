@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ocrnn.errors import ModelError
-from ocrnn.model.file import write_whole
+from ocrnn.storage import write_whole
 
 _KEY = "ocrnn-checkpoint"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import matplotlib
 
-from ocrnn.model.file import write_whole
+from ocrnn.storage import write_whole
 
 matplotlib.use("Agg")  # no screen, no server
 

@@ -36,7 +36,8 @@ def explain(epochs: Sequence[Epoch], *, learning_rate: float) -> str | None:
         if not readable and after > before * (1 - _FLAT_GAIN):
             return (
                 f"the training loss has stood still at {after:.2f} for {_FLAT_EPOCHS} epochs "
-                f"and most characters are wrong; try --lr {learning_rate / 3:.1g}, start --from a model, or look at some lines with --show-augmented"
+                f"and most characters are wrong; try --lr {learning_rate / 3:.1g}, start --from a model, "
+                "or look at some lines with --show-augmented"
             )
         best = min(epoch.score.cer for epoch in learned[:-_FLAT_EPOCHS])
         if readable and newest.loss < 0.7 * before and newest.score.cer > 1.1 * best:

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocrnn.model.file import write_whole
 from ocrnn.spec import ModelSpec
+from ocrnn.storage import write_whole
 from ocrnn.training.batches import Plan, prepared_line
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ocrnn.errors import UsageError
+from ocrnn.folders import find_pictures, is_picture, natural_key
 
 STDIN = "-"
 """The argument that stands for a picture on standard input."""
@@ -65,12 +65,6 @@ def find(paths: Iterable[str]) -> Findings:
     return Findings(tuple(pictures), tuple(problems))
 
 
-def natural(name: str) -> tuple[list[str | int], str]:
-    """Sort key that puts page 9 before page 10 and minds no case."""
-    parts = re.split("([0-9]+)", name.casefold())
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
-
-
 def targets(pictures: Sequence[Picture], folder: str | Path, suffix: str) -> list[Path]:
     """File for the text of each picture: its relative path under `folder`, with this suffix for its own.
 
@@ -106,47 +100,21 @@ def _file(path: str) -> Picture:
 
 
 def _folder(folder: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
-    root = len(os.path.join(folder, ""))
-    for path in _walk(folder, problems, (os.path.realpath(folder),)):
-        yield Picture(path, root)
+    def unreadable(error: UsageError) -> None:
+        place, _, reason = str(error).partition(": ")
+        problems.append((place, reason))
 
-
-def _walk(folder: str, problems: list[tuple[str, str]], above: tuple[str, ...]) -> Iterator[str]:
-    """Paths of pictures below a folder; `above` holds the real paths of the folders on the way, to leave loops out."""
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: natural(entry.name))
-    except OSError as fault:
-        problems.append((folder, f"cannot be searched ({fault.strerror}); check its rights"))
-        return
-    for entry in entries:
-        path = os.path.join(folder, entry.name)
-        if entry.name.startswith("."):
-            continue
-        linked = entry.is_symlink()
-        if os.path.isdir(path) if linked else entry.is_dir():
-            real = os.path.realpath(path) if linked else os.path.join(above[-1], entry.name)
-            if real not in above:
-                yield from _walk(path, problems, (*above, real))
-        elif _is_picture(path):
-            yield path
+    root = os.path.join(folder, "")
+    for path in find_pictures(folder, unreadable=unreadable):
+        # As it was given: a Path would make `scans/x.png` of `./scans/x.png`.
+        yield Picture(root + os.path.relpath(path, folder), len(root))
 
 
 def _pattern(pattern: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
     seen: set[str] = set()
-    for path in sorted(glob.glob(pattern, recursive=True), key=_natural_path):
-        below = _folder(path, problems) if os.path.isdir(path) else [_file(path)] if _is_picture(path) else []
+    for path in sorted(glob.glob(pattern, recursive=True), key=natural_key):
+        below = _folder(path, problems) if os.path.isdir(path) else [_file(path)] if is_picture(path) else []
         for picture in below:
             if picture.path not in seen:
                 seen.add(picture.path)
                 yield picture
-
-
-def _natural_path(path: str) -> list[tuple[list[str | int], str]]:
-    return [natural(part) for part in Path(path).parts]
-
-
-def _is_picture(path: str) -> bool:
-    from ocrnn.image import SUFFIXES  # brings OpenCV: a missing file is refused without it
-
-    return os.path.splitext(path)[1].lower() in SUFFIXES

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import json
 import os
 import random
@@ -8,14 +7,13 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Any
 
 import onnx
 import pytest
 import torch
 
-from ocrnn.errors import ModelError, OutputError
-from ocrnn.model.file import header, write_whole
+from ocrnn.errors import ModelError
+from ocrnn.model.file import header
 from ocrnn.spec import FORMAT, ModelSpec
 
 BOTH = pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
@@ -163,88 +161,3 @@ def test_header_imports_no_engine(suffix: str, stored: dict[str, Path]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, stored[suffix]], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_write_whole_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    write_whole(path, b"old")
-    write_whole(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [path]
-    if sys.platform != "win32":
-        plain = tmp_path / "plain"
-        plain.touch()
-        assert path.stat().st_mode == plain.stat().st_mode, "as readable to others as any file"
-
-
-def test_write_whole_keeps_the_old_file_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(b"old")
-    truly: Any = Path.open
-
-    def fill(self: Path, *arguments: Any) -> IO[Any]:
-        file: IO[Any] = truly(self, *arguments)
-
-        def write(data: bytes) -> int:
-            os.write(file.fileno(), data[:3])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        monkeypatch.setattr(file, "write", write, raising=False)
-        return file
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", fill)
-        with pytest.raises(OutputError, match=r"No space left on device.*; ") as refused:
-            write_whole(path, b"a new one")
-    assert "\n" not in str(refused.value)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no file size limit there")
-def test_write_whole_keeps_the_old_file_when_the_system_refuses_more(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(b"old")
-    script = (
-        "import resource, sys; from pathlib import Path; from ocrnn.model.file import write_whole\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "write_whole(Path(sys.argv[1]), bytes(5000))"
-    )
-    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True)
-    assert "OutputError" in done.stderr
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_write_whole_keeps_the_old_file_when_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(b"old")
-
-    def interrupt(_: int) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_write_whole_refuses_what_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="not a plain file"):
-        write_whole(tmp_path, b"new")
-    with pytest.raises(OutputError, match="not a plain file"):
-        write_whole(Path(os.devnull), b"new")
-    with pytest.raises(OutputError, match="No such file"):
-        write_whole(tmp_path / "nosuch" / "model.onnx", b"new")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
-def test_write_whole_goes_through_a_link(tmp_path: Path) -> None:
-    (tmp_path / "v1.onnx").write_bytes(b"old")
-    link = tmp_path / "current.onnx"
-    link.symlink_to("v1.onnx")
-    write_whole(link, b"new")
-    assert link.is_symlink()
-    assert (tmp_path / "v1.onnx").read_bytes() == b"new"

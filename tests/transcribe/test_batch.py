@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
 from pathlib import Path
 
 import pytest
 
 from ocrnn.errors import UsageError
-from ocrnn.transcribe.batch import Picture, find, natural, targets
+from ocrnn.transcribe.batch import Picture, find, targets
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -27,14 +26,6 @@ def paths(*arguments: str) -> list[str]:
     found = find(arguments)
     assert not found.problems
     return [picture.path.replace(os.sep, "/") for picture in found.pictures]
-
-
-def test_natural_order() -> None:
-    names = ["p1.png", "p2.png", "P2a.png", "p10.png", "p10b9.png", "p10b10.png", "q.png", "x٣.png", "ä.png", "7"]
-    ordered = ["7", *names[:-1]]
-    for seed in range(5):
-        random.Random(seed).shuffle(names)
-        assert sorted(names, key=natural) == ordered
 
 
 def test_a_folder_is_searched_recursively_for_pictures_in_natural_order(here: Path) -> None:

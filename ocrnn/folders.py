@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ocrnn.errors import UsageError
-from ocrnn.image import SUFFIXES
+
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".gif"}
+)
+"""File name endings taken for pictures when a folder is searched."""
 
 _DIGITS = re.compile("([0-9]+)")
 
@@ -19,13 +23,13 @@ NameKey = tuple[Pieces, Pieces, str]
 
 
 def find_pictures(folder: str | Path, *, unreadable: Callable[[UsageError], None] | None = None) -> Iterator[Path]:
-    """Pictures (by `image.SUFFIXES`) below a folder, as `find_files` finds them."""
+    """Pictures (by their endings) below a folder, as `find_files` finds them."""
     return (path for path in find_files(folder, unreadable=unreadable) if is_picture(path))
 
 
-def is_picture(path: Path) -> bool:
+def is_picture(path: str | Path) -> bool:
     """Tell whether a path is called as pictures are; upper and lower case alike."""
-    return path.suffix.lower() in SUFFIXES
+    return os.path.splitext(path)[1].lower() in SUFFIXES
 
 
 def find_files(folder: str | Path, *, unreadable: Callable[[UsageError], None] | None = None) -> Iterator[Path]:
@@ -53,7 +57,8 @@ def _walk(folder: Path, above: frozenset[str], unreadable: Callable[[UsageError]
         return
     try:
         with os.scandir(folder) as listing:
-            entries = [(entry.name, entry.is_dir()) for entry in listing if not entry.name.startswith(".")]
+            # os.path.isdir is False for a link to itself, where entry.is_dir would raise.
+            entries = [(entry.name, os.path.isdir(entry)) for entry in listing if not entry.name.startswith(".")]
     except OSError as fault:
         error = _refused(folder, fault)
         if unreadable is None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ocrnn.data.folders import find_files, find_pictures, natural_key
 from ocrnn.errors import UsageError
+from ocrnn.folders import find_files, find_pictures, natural_key
 
 
 def laid(folder: Path, *names: str) -> Path:

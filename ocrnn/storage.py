@@ -1,0 +1,94 @@
+"""Files that are there whole or not at all, and what a disk refuses, said in one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ocrnn.errors import OutputError
+
+
+@contextmanager
+def whole_file(path: str | Path, *, durable: bool = False) -> Iterator[Callable[[bytes], None]]:
+    """Give the `write` of a file that takes its name only when the block ends well; until then the old one stands.
+
+    It is written beside its place as a dot-file, which goes again when the block is left by an error. Devices and pipes
+    are written as they are. With `durable` the bytes are on the disk before the name is theirs: slow, for what took
+    hours to make. Raises OutputError where the disk refuses, with the OSError as its cause.
+    """
+    place = Path(os.path.realpath(path))  # a link stays a link, and its target is replaced
+    draft = place if _is_special(place) else place.with_name(f".ocrnn-{os.urandom(6).hex()}")
+    with refusals(path):
+        stream = open(draft, "wb" if draft == place else "xb")  # noqa: SIM115 - closed below, where its faults are ours
+
+    def write(data: bytes) -> None:
+        with refusals(path):
+            stream.write(data)
+
+    try:
+        yield write
+        with refusals(path):
+            if durable and draft != place:
+                stream.flush()
+                os.fsync(stream.fileno())
+            stream.close()  # flushes: a full disk shows here at the latest
+            if draft != place:
+                os.replace(draft, place)
+    except BaseException:
+        with suppress(OSError):  # what could not be written cannot be flushed either
+            stream.close()
+        if draft != place:
+            with suppress(OSError):
+                draft.unlink()
+        raise
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Write a file durably: at every moment the old one or the whole new one stands under its name."""
+    with whole_file(path, durable=True) as write:
+        write(data)
+
+
+def make_folder(path: str | Path) -> None:
+    """Make a folder with all that lead to it and see that it takes files; OutputError if it does not."""
+    with refusals(path):
+        os.makedirs(path, exist_ok=True)
+    check_place(Path(path, "probe"))
+
+
+def check_place(path: str | Path) -> None:
+    """See that `whole_file` could write here, before any work is done for it; OutputError if not."""
+    place = Path(os.path.realpath(path))
+    if _is_special(place):
+        return
+    with refusals(path):
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        probe = place.with_name(f".ocrnn-{os.urandom(6).hex()}")
+        probe.touch(exist_ok=False)
+        probe.unlink()
+
+
+@contextmanager
+def refusals(path: str | Path) -> Iterator[None]:
+    """Turn what the disk refuses into an OutputError; a reader that went away is no fault of the output."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+        raise OutputError(f"{path}: cannot be written ({reason}); make room, or choose another place") from fault
+
+
+def is_final(error: OutputError) -> bool:
+    """Tell whether every further file would be refused as this one was: the disk is full or takes no writing."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def _is_special(path: Path) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
