@@ -9,7 +9,7 @@ import click
 
 from ocrnn.cli import options
 from ocrnn.cli.main import FAILED, NOTHING_TO_READ
-from ocrnn.cli.progress import Progress
+from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,15 +84,15 @@ def command(
         max_pixels=max_pixels or MAX_PIXELS,
     )
     start = time.perf_counter()
-    bar = Progress(len(samples), "lines", shown=not quiet)
+    bar = progress_bar(len(samples), "lines", shown=not quiet)
     lines = []
     for line in read_samples(samples, reader, batch_size=batch_size):
         lines.append(line)
         if line.problem:
             bar.clear()
             click.echo(f"ocrnn: {line.problem}", err=True)
-        bar.step()
-    bar.clear()
+        bar.update()
+    bar.close()
     seconds = time.perf_counter() - start
     evaluation = evaluate(lines)
     if as_json:

@@ -15,7 +15,7 @@ import click
 
 from ocrnn.cli import options
 from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
-from ocrnn.cli.progress import Progress
+from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_picture
 from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_file
@@ -140,7 +140,7 @@ def command(
     read = 0
     # A bar and text that share one terminal would write into one another's lines.
     shown = not quiet and len(pictures) > 1 and (output is not None or not sys.stdout.isatty())
-    bar = Progress(len(pictures), "pictures", shown=shown)
+    bar = progress_bar(len(pictures), "pictures", shown=shown)
 
     def fail(path: str, reason: str) -> None:
         failed.append((path, reason))
@@ -168,9 +168,9 @@ def command(
                             if places is None or is_final(error):
                                 raise
                             fail(picture.path, str(error))
-                    bar.step()
+                    bar.update()
     finally:
-        bar.clear()
+        bar.close()
         if failures is not None:
             _write_failures(failures, failed)
     if verbose or (not quiet and not alone and (failed or skipped)):

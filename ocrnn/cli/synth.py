@@ -8,17 +8,19 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
 from ocrnn.cli import options
-from ocrnn.cli.progress import Progress
+from ocrnn.cli.progress import bar
 from ocrnn.errors import UsageError
+from ocrnn.storage import make_folder, refusals, whole_file
 from ocrnn.synth.kinds import KINDS
-from ocrnn.transcribe.output import make_folder, refusals, whole_file
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ocrnn.synth.lines import Synthesizer
 
 
@@ -114,7 +116,7 @@ def command(
     made = _lines(maker, seed, lines, longest, kind)
     made = chain([next(made)], made)  # what fonts and texts cannot give is refused before a folder is made
     make_folder(output)
-    progress = Progress(lines, "lines", shown=not quiet)
+    progress = bar(lines, "lines", shown=not quiet)
     try:
         for start in range(0, lines, shards or 1):
             batch = _counted(islice(made, shards or 1), progress)
@@ -123,7 +125,7 @@ def command(
             else:
                 _write_files(output, next(batch))
     finally:
-        progress.clear()
+        progress.close()
     if not quiet:
         click.echo(f"{lines} lines in {output}", err=True)
 
@@ -148,10 +150,10 @@ def _lines(maker: Synthesizer, seed: int, count: int, longest: int, kind: str | 
         yield Line(f"{number:06}", picture.getvalue(), f"{text}\n".encode())
 
 
-def _counted(lines: Iterable[Line], progress: Progress) -> Iterator[Line]:
+def _counted(lines: Iterable[Line], progress: tqdm[Any]) -> Iterator[Line]:
     for line in lines:
         yield line
-        progress.step()
+        progress.update()
 
 
 def _write_files(folder: Path, line: Line) -> None:

@@ -15,6 +15,7 @@ import click
 
 from ocrnn.cli import options
 from ocrnn.cli.main import INTERRUPTED
+from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -159,7 +160,11 @@ def command(
     if show_augmented:
         save_sheet(show_augmented, run.plan(1), run.spec, run.settings.seed)
     told: str | None = None
-    with _asked_to_stop() as stop, _log(log_to, run.options.out) as log, _bar(shown=not quiet) as bar:
+    with (
+        _asked_to_stop() as stop,
+        _log(log_to, run.options.out) as log,
+        progress_bar(None, "lines", shown=not quiet) as bar,
+    ):
         for event in run.events(stop):
             if isinstance(event, Step):
                 bar.total, bar.n = event.of, event.lines
@@ -231,14 +236,6 @@ def _asked_to_stop() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _bar(*, shown: bool) -> Iterator[Any]:
-    from tqdm import tqdm
-
-    with tqdm(unit="lines", leave=False, dynamic_ncols=True, disable=None if shown else True, file=sys.stderr) as bar:
-        yield bar
 
 
 @contextmanager

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import tarfile
@@ -172,7 +173,7 @@ def test_ctrl_c_leaves_whole_files(
 
 def test_a_full_disk_leaves_whole_pairs(synth: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ocrnn.errors import OutputError
-    from ocrnn.transcribe.output import whole_file
+    from ocrnn.storage import whole_file
 
     def full(path: Path) -> Any:
         if path.name == "000003.png":
@@ -188,8 +189,9 @@ def test_a_full_disk_leaves_whole_pairs(synth: Run, tmp_path: Path, monkeypatch:
 def test_the_command_is_found_without_heavy_imports(root: Path) -> None:
     script = "import sys, ocrnn.cli.synth; print([n for n in ('numpy', 'cv2', 'PIL', 'torch') if n in sys.modules])"
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-    assert done.stdout == "[]\n"
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_the_fonts_of_the_system_are_the_default(run: Run, fonts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
