@@ -28,14 +28,17 @@ _TRIES = 3000
 class Synthesizer:
     """Draws lines of every kind from a folder of fonts and a folder of texts.
 
-    Without fonts it takes those of the system, without texts `Texts.invented`.
+    Without fonts it takes those of the system, without texts `Texts.invented`; texts are a folder, or at hand already.
     The n-th line of a seed is always the same: `line(np.random.default_rng((seed, n)))`.
     """
 
-    def __init__(self, fonts: Path | None, sentences: Path | None, charset: Charset) -> None:
+    def __init__(self, fonts: Path | None, sentences: Path | Texts | None, charset: Charset) -> None:
         """Raises UsageError when a folder has nothing to use."""
         self.charset = charset
-        self.texts = Texts.invented(charset) if sentences is None else Texts.open(sentences, charset)
+        if sentences is None:
+            self.texts = Texts.invented(charset)
+        else:
+            self.texts = sentences if isinstance(sentences, Texts) else Texts.open(sentences, charset)
         families: dict[str, dict[str, list[Face]]] = {}
         for face in system_faces(charset.characters) if fonts is None else open_faces(fonts, charset.characters):
             family = face.path.stem.split("-")[0].split("_")[0]

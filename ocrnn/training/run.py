@@ -28,6 +28,7 @@ from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.synth.degrade import Strength
 from ocrnn.synth.lines import Synthesizer
+from ocrnn.synth.texts import Texts
 from ocrnn.training.batches import Plan, RealLines, permuted
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Precision, Settings, Step, train
 
@@ -261,7 +262,11 @@ def _checked(
 
 
 def _synthesizer(options: Options, charset: Charset, samples: Sequence[Sample]) -> Synthesizer:
-    raise UsageError("--synth: not yet")
+    """What draws the lines of --synth: with no texts given, it writes what the labels say in other hands."""
+    said = options.texts or Texts({"labels": tuple(sample.text for sample in samples)})
+    synthesizer = Synthesizer(options.fonts, said, charset)
+    synthesizer.line(np.random.default_rng(options.seed))  # fonts that draw none of it are refused before training
+    return synthesizer
 
 
 def choices(literal: object) -> tuple[str, ...]:

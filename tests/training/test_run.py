@@ -115,3 +115,20 @@ def test_validation_lines_of_their_own_are_never_trained_on(
     run = Run.prepare(options(digits, tmp_path / "run", val=many_digits[0].image.parent))
     assert len(run.training) == 60
     assert len(run.validation) == 300
+
+
+def test_synthetic_lines_say_what_the_labels_say(digits: list[Sample], tmp_path: Path) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    fonts = tmp_path / "fonts"
+    fonts.mkdir()
+    face = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    (fonts / face.name).write_bytes(face.read_bytes())
+    run = Run.prepare(options(digits, tmp_path / "run", synth=True, fonts=fonts))
+    plan = run.plan(1)
+    real = [entry for entry in plan if entry[0] is run.sources[0]]
+    assert len(plan) == 2 * len(real)
+    rng = np.random.default_rng(0)
+    drawn = [run.sources[1].draw(n, rng) for n in range(20)]
+    assert all(not run.spec.charset.strangers(text) for _, text in drawn)
+    labels = {sample.text for sample in run.training}
+    assert sum(text in labels for _, text in drawn) >= 5
