@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Put a trained model into the package under a name, with its card: both forms, one to train on and one to read with.
+
+usage: ship.py BEST.safetensors latin [--scores benchmarks/results/accuracy.json]
+
+The card is `NAME.json` beside this file: data, licence, weaknesses. --scores adds the figures that
+`benchmarks/accuracy.py --save` stored for this very model; ship it first without them, measure, and ship again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from datetime import date
+from pathlib import Path
+
+from ocrnn.model.export import export_onnx
+from ocrnn.model.weights import load_weights, save_weights
+
+HERE = Path(__file__).parent
+MODELS = HERE.parent / "ocrnn" / "models"
+
+
+def main() -> None:
+    """Read the command line and write the two files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--scores", type=Path)
+    arguments = parser.parse_args()
+    network, spec = load_weights(arguments.weights)
+    card = json.loads((HERE / f"{arguments.name}.json").read_text(encoding="utf-8"))
+    about = {"name": arguments.name, "date": date.today().isoformat(), **card}
+    if arguments.scores:
+        about["scores"] = _scores(arguments.scores)
+    spec = dataclasses.replace(spec, about=about)
+    save_weights(MODELS / f"{arguments.name}.safetensors", network, spec)
+    export_onnx(network.eval(), spec, MODELS / f"{arguments.name}.onnx")
+
+
+def _scores(path: Path) -> dict[str, str]:
+    """Headline figure of each set from a stored accuracy result, with its interval where it is a CER."""
+    told = {}
+    for name, entry in json.loads(path.read_text(encoding="utf-8"))["figures"]["sets"].items():
+        score, metric = entry["ocrnn"], entry["metric"]
+        interval = f" ({100 * score['cer_low']:.2f}-{100 * score['cer_high']:.2f})" if metric == "cer" else ""
+        told[name] = f"{100 * score[metric]:.2f} % {metric}{interval}, {score['lines']} lines"
+    return told
+
+
+if __name__ == "__main__":
+    main()
