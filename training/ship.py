@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Put a trained model into the package under a name, with its card: both forms, one to train on and one to read with.
 
-usage: ship.py BEST.safetensors latin [--scores benchmarks/results/accuracy.json]
+usage: ship.py BEST.safetensors latin --calibrate DIR [--scores benchmarks/results/accuracy.json]
 
-The card is `NAME.json` beside this file: data, licence, weaknesses. --scores adds the figures that
-`benchmarks/accuracy.py --save` stored for this very model; ship it first without them, measure, and ship again.
+The card is `NAME.json` beside this file: data, licence, weaknesses. --calibrate fits the confidence on labelled lines
+that the model has not learned from. --scores adds the figures that `benchmarks/accuracy.py --save` stored for this very
+model; ship it first without them, measure, and ship again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import json
 from datetime import date
 from pathlib import Path
 
+from ocrnn.data.labels import read_labels
+from ocrnn.evaluation.calibration import fit_temperature
 from ocrnn.model.export import export_onnx
+from ocrnn.model.runtime import TorchModel
 from ocrnn.model.weights import load_weights, save_weights
 
 HERE = Path(__file__).parent
@@ -27,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path)
     parser.add_argument("name")
+    parser.add_argument("--calibrate", type=Path, required=True)
     parser.add_argument("--scores", type=Path)
     arguments = parser.parse_args()
     network, spec = load_weights(arguments.weights)
@@ -34,7 +39,8 @@ def main() -> None:
     about = {"name": arguments.name, "date": date.today().isoformat(), **card}
     if arguments.scores:
         about["scores"] = _scores(arguments.scores)
-    spec = dataclasses.replace(spec, about=about)
+    temperature = fit_temperature(TorchModel(network, spec), read_labels(arguments.calibrate).samples)
+    spec = dataclasses.replace(spec, about=about, temperature=temperature)
     save_weights(MODELS / f"{arguments.name}.safetensors", network, spec)
     export_onnx(network.eval(), spec, MODELS / f"{arguments.name}.onnx")
 

@@ -20,10 +20,11 @@ from ocrnn.data.check import CheckReport, check_samples
 from ocrnn.data.labels import Problem, Sample, read_labels
 from ocrnn.data.splits import By, split_by_hash
 from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
+from ocrnn.evaluation.calibration import fit_temperature
 from ocrnn.image import Grey, LineFormat
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network, with_classes
-from ocrnn.model.runtime import find
+from ocrnn.model.runtime import TorchModel, find
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.synth.degrade import Strength
@@ -174,11 +175,12 @@ class Run:
         self._finish()
 
     def _finish(self) -> None:
-        """Tell the best model where it comes from and how well it reads, and export it."""
+        """Fit the best model's confidence, tell it where it comes from and how well it reads, and export it."""
         best = self.options.out / BEST
         if not best.is_file():
             return
         network, spec = load_weights(best)
+        temperature = fit_temperature(TorchModel(network, spec), self.validation)
         start = spec.about if self.options.from_model else {}
         about = {
             **({"started from": start.get("name", self.options.from_model)} if self.options.from_model else {}),
@@ -195,7 +197,7 @@ class Run:
                 "cer interval": [round(score.cer_low, 5), round(score.cer_high, 5)],
                 "wer": round(score.wer, 5),
             }
-        spec = dataclasses.replace(spec, about=about)
+        spec = dataclasses.replace(spec, about=about, temperature=temperature)
         save_weights(best, network, spec)
         export_onnx(network.eval(), spec, best.with_suffix(".onnx"))
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrnn.decoding.beam import beam_search
-from ocrnn.decoding.ctc import Hypothesis, character_confidences, greedy, log_probabilities
+from ocrnn.decoding.ctc import Hypothesis, character_confidences, greedy, log_probabilities, tempered
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Character, Reading
@@ -193,7 +193,7 @@ class Reader:
         readings: dict[int, Reading] = {}
         for batch in _batches(window, batch_size):
             images = np.stack([window[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
-            log_probs = _calibrated(self.model.infer(images), self.model.spec.temperature)  # (T, N, C)
+            log_probs = tempered(self.model.infer(images), self.model.spec.temperature)  # (T, N, C)
             for n, (position, decoded) in enumerate(zip(batch, self._decoded(log_probs), strict=True)):
                 readings[position] = self._reading(log_probs[:, n], decoded, window[position])
         for position, page in enumerate(window):
@@ -288,16 +288,6 @@ def _batches(window: Sequence[_Page], batch_size: int) -> Iterator[list[int]]:
         size = max(1, min(batch_size, _BATCH_COLUMNS // columns))
         for start in range(0, len(positions), size):
             yield positions[start : start + size]
-
-
-def _calibrated(log_probs: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
-    """Log-probabilities (T, N, C) of logits divided by the temperature (Guo et al. 2017, arXiv 1706.04599)."""
-    if temperature == 1.0:
-        return log_probs
-    scaled = log_probs / np.float32(temperature)
-    # No class is above 0, so the sum of exponentials neither overflows nor, with its best class near 0, vanishes.
-    normal: npt.NDArray[np.float32] = scaled - np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
-    return normal
 
 
 def _probability(logp: float) -> float:
