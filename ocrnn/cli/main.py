@@ -18,6 +18,7 @@ _STATUSES: dict[type[OcrnnError], int] = {ModelError: MODEL_UNUSABLE, TrainingEr
 COMMANDS = {
     "read": "Read lines of text in pictures.",
     "train": "Teach a model new lines.",
+    "check": "Name what would spoil training, line by line.",
     "eval": "Measure a model on labelled lines.",
     "export": "Write a trained model as ONNX.",
     "info": "Say what a model is: characters, data, licence, scores.",
