@@ -101,6 +101,23 @@ def fade(ink: Array, rng: np.random.Generator) -> Array:
     return faded
 
 
+def carbon(ink: Array, rng: np.random.Generator) -> Array:
+    """A carbon copy: strokes run wide and soft until the eyes of e, a and s close."""
+    sigma = float(rng.uniform(0.02, 0.05)) * ink.shape[0]
+    soft = cv2.GaussianBlur(ink, (0, 0), max(0.4, sigma))
+    rough = noise(ink.shape, rng, float(rng.choice([0.8, 1.6]))) * np.float32(rng.uniform(0, 0.15))
+    copied: Array = np.clip((soft + rough * (soft > 0.05)) * np.float32(rng.uniform(1.1, 2.2)), 0, 1).astype(np.float32)
+    return copied
+
+
+def starve(ink: Array, rng: np.random.Generator) -> Array:
+    """A thermal head that lost contact: some stretches of the line are pale, to almost nothing."""
+    along = cv2.resize(noise((1, 64), rng, 1.6), (ink.shape[1], 1), interpolation=cv2.INTER_CUBIC)
+    pale = np.clip((along - np.float32(rng.uniform(0.2, 1.2))) * 2, 0, 1) * np.float32(rng.uniform(0.3, 0.7))
+    starved: Array = (ink * (1 - pale)).astype(np.float32)
+    return starved
+
+
 def dots(ink: Array, rng: np.random.Generator) -> Array:
     """A print head's grid: thermal rows, or the needles of a matrix printer."""
     height, width = ink.shape

@@ -127,11 +127,17 @@ class Synthesizer:
             return bool(rng.random() < p)
 
         if chance(0.5):
-            ink = _stretch(ink, float(np.exp(rng.normal(0, 0.13))))
+            # The printers of tills set tall, narrow letters.
+            mean, spread = (-0.12, 0.22) if kind.name == "receipt" else (0.0, 0.13)
+            ink = _stretch(ink, float(np.exp(rng.normal(mean, spread))))
         if chance(0.6):
             ink = degrade.spread(ink, rng, grain=1.0 if worn else 0.5)
+        if kind.name == "typewriter" and chance(0.4):
+            ink = degrade.carbon(ink, rng)
         if kind.name == "typewriter" or chance(0.08):
             ink = degrade.fade(ink, rng)
+        if kind.name == "receipt" and chance(0.2):
+            ink = degrade.starve(ink, rng)
         if kind.name in ("receipt", "meter"):
             if chance(0.25):
                 ink = degrade.dots(ink, rng)
