@@ -5,8 +5,6 @@ A kind is what it says, which faces it is set in, and what became of the paper. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -289,8 +287,3 @@ def _bleed(ink: Ink, rng: np.random.Generator) -> Ink:
     """The other side of the sheet shining through, mirrored and soft."""
     ghost = cv2.GaussianBlur(np.roll(ink[:, ::-1], int(rng.integers(3, 30)), 1), (0, 0), 1.5)
     return (ghost * np.float32(rng.uniform(0.08, 0.25))).astype(np.float32)
-
-
-def fits(text_classes: Sequence[int], frames: int) -> bool:
-    """Tell whether CTC can align a text to T frames: one for each character and one between equal neighbours."""
-    return len(text_classes) + sum(a == b for a, b in pairwise(text_classes)) <= frames

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
 from ocrnn.synth.kinds import KINDS, Kind
-from ocrnn.synth.lines import Synthesizer, fits
+from ocrnn.synth.lines import Synthesizer
 
 
 @pytest.fixture(scope="module")
@@ -126,19 +125,3 @@ def test_capitals_for_faces_without_small_letters(fonts: Path, texts: Path, tmp_
     maker = Synthesizer(tmp_path, texts, Charset.open("latin"))
     made = [maker.line(np.random.default_rng(number))[1] for number in range(40)]
     assert all(text == text.upper() for text in made)
-
-
-def alignable(classes: tuple[int, ...], frames: int) -> bool:
-    """By trying every path: one of them collapses to the text."""
-    for path in itertools.product((0, *sorted(set(classes))), repeat=frames):
-        collapsed = [number for number, _ in itertools.groupby(path) if number]
-        if collapsed == list(classes):
-            return True
-    return False
-
-
-def test_fits_equals_brute_force() -> None:
-    for length in range(5):
-        for classes in itertools.product((1, 2), repeat=length):
-            for frames in range(1, 8):
-                assert fits(classes, frames) == alignable(classes, frames), (classes, frames)
