@@ -19,7 +19,7 @@ from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_picture
 from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_file
-from ocrnn.transcribe.batch import STDIN, Picture, find, targets
+from ocrnn.transcribe.batch import STDIN, Picture, find, path_list, targets
 from ocrnn.transcribe.output import FILE_SUFFIXES, Form, Sheet, row
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ Put = Callable[[Picture, "Sequence[Result]"], None]
 """Writes the pages of one picture, those that could be read."""
 Write = Callable[[bytes], None]
 
+_EMPTY = "standard input is empty; send a picture, or a path on each line"
+
 
 @click.command(
     "read",
     epilog="\b\nocrnn read line.png\nocrnn read scans -o texts --failures failed.tsv\n"
+    "find scans -name '*.png' | ocrnn read - -o texts\n"
     "ocrnn read line.png -f json --alternatives 3\n\n"
     "Exit status: 0 all read, 1 some failed, 2 wrong use, 3 model unusable, 4 nothing to read, 130 interrupted.",
 )
@@ -89,35 +92,40 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Read lines of text in pictures: files, folders, patterns, or - for a picture on standard input.
+    """Read lines of text in pictures: files, folders, patterns, or - for standard input.
 
     One picture prints its text alone. Several, or a folder, print path, tab and text for each, in the order given;
     a folder is searched recursively for pictures, in natural order. Each page of a TIFF or GIF is a line; its path is
     then scan.tif#1, scan.tif#2 and so on. A picture that cannot be read is named, and the rest is read.
 
+    Standard input holds a picture, or a list: a file, folder or pattern on each line, or each ended by NUL.
+
     With -o DIR the text of scans/a/7.png goes to DIR/a/7.txt when the folder scans is read (.tsv and .json in those
-    forms; 7.png.txt where there is a 7.jpg too). What is there already is skipped, so a run that was stopped goes on
-    where it was. With -o FILE there is one file, written when all is read.
+    forms; 7.png.txt where there is a 7.jpg too). Listed paths keep their folders below DIR. What is there already is
+    skipped, so a run that was stopped goes on where it was. With -o FILE there is one file, written when all is read.
     """
     chosen = _decoder(decoder, beam_width, alternatives, form)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose: contradict one another; give one of them")
     if paths.count(STDIN) > 1:
-        raise UsageError("-: standard input holds one picture; name it once")
-    if STDIN in paths and sys.stdin.isatty():
-        raise UsageError("-: reads a picture from standard input, which is a terminal; send one with `< FILE`")
+        raise UsageError("-: standard input can be read once; name it once")
+    stdin = _stdin() if STDIN in paths else b""
+    listed = path_list(stdin) if STDIN in paths else None
 
-    found = find(paths)
+    found = find(paths, listed=listed)
     failed = list(found.problems)
+    if listed == [] and len(paths) > 1:
+        failed.append((STDIN, _EMPTY))
     for path, reason in failed:
         click.echo(f"ocrnn: {path}: {reason}", err=True)
     if not found.pictures:
         if not failed:
-            click.echo(f"ocrnn: {', '.join(paths)}: holds no pictures; give a folder that does", err=True)
+            reason = _EMPTY if listed == [] else "holds no pictures; give a folder that does"
+            click.echo(f"ocrnn: {', '.join(paths)}: {reason}", err=True)
         ctx.exit(MISUSED if failed else NOTHING_TO_READ)
 
     pictures = list(found.pictures)
-    alone = len(paths) == len(pictures) == 1 and not os.path.isdir(paths[0])
+    alone = len(paths) == len(pictures) == 1 and not listed and not os.path.isdir(paths[0])
     if failures is not None:
         _refuse_picture(failures)
         check_place(failures)
@@ -154,11 +162,14 @@ def command(
                 opened = time.perf_counter() - start
                 click.echo(f"ocrnn: model open after {opened:.2f} s, pictures to read: {len(pictures)}", err=True)
             with _stream(output, form, alone) if places is None else _folder(places, form) as put:
-                results = reader.read_many(_sources(pictures), batch_size=batch_size)
-                for picture, pages in zip(pictures, _by_source(results), strict=True):
+                results = reader.read_sources(_sources(pictures, stdin), batch_size=batch_size)
+                for picture, pages in zip(pictures, results, strict=True):
                     errors = [(page, page.outcome) for page in pages if isinstance(page.outcome, ImageError)]
                     for page, error in errors:
-                        fail(page.titled(picture.path), str(error).removeprefix(f"{page.titled(page.name)}: "))
+                        reason = str(error).removeprefix(f"{page.titled(page.name)}: ")
+                        if picture.path == STDIN and reason.startswith("not a picture"):
+                            reason += ", or a list of paths in UTF-8, one on each line"
+                        fail(page.titled(picture.path), reason)
                     # A file with a page left out would not tell which: with -o DIR it is every page or no file.
                     if places is None or not errors:
                         try:
@@ -223,19 +234,15 @@ def _open(
     )
 
 
-def _sources(pictures: Iterable[Picture]) -> Iterator[str | io.BytesIO]:
+def _stdin() -> bytes:
+    if sys.stdin.isatty():
+        raise UsageError("-: standard input is a terminal; send a picture with `< FILE`, or a list of paths with `|`")
+    return sys.stdin.buffer.read()
+
+
+def _sources(pictures: Iterable[Picture], stdin: bytes) -> Iterator[str | io.BytesIO]:
     for picture in pictures:
-        yield io.BytesIO(sys.stdin.buffer.read()) if picture.path == STDIN else picture.path
-
-
-def _by_source(results: Iterable[Result]) -> Iterator[list[Result]]:
-    """The pages of each source together, as soon as the last is there."""
-    pages = []
-    for result in results:
-        pages.append(result)
-        if result.page == result.pages:
-            yield pages
-            pages = []
+        yield io.BytesIO(stdin) if picture.path == STDIN else picture.path
 
 
 @contextmanager

@@ -47,8 +47,8 @@ class Evaluation:
 def read_samples(samples: Iterable[Sample], reader: Reader, *, batch_size: int = 16) -> Iterator[ReadSample]:
     """Read labelled lines in their order, each as soon as it is there; a picture that fails stops nothing."""
     samples = list(samples)
-    results = reader.read_many((sample.image for sample in samples), batch_size=batch_size)
-    for sample, pages in zip(samples, _by_source(results), strict=True):
+    results = reader.read_sources((sample.image for sample in samples), batch_size=batch_size)
+    for sample, pages in zip(samples, results, strict=True):
         yield _read_sample(sample, pages)
 
 
@@ -60,15 +60,6 @@ def evaluate(lines: Iterable[ReadSample], *, resamples: int = 1000, seed: int = 
     lines = tuple(lines)
     readings, truths = [line.reading for line in lines], [line.truth for line in lines]
     return Evaluation(score(readings, truths, resamples=resamples, seed=seed), lines)
-
-
-def _by_source(results: Iterable[Result]) -> Iterator[list[Result]]:
-    pages = []
-    for result in results:
-        pages.append(result)
-        if result.page == result.pages:
-            yield pages
-            pages = []
 
 
 def _read_sample(sample: Sample, pages: Sequence[Result]) -> ReadSample:

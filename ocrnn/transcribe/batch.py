@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,14 +14,18 @@ from ocrnn.errors import UsageError
 from ocrnn.folders import find_pictures, is_picture, natural_key
 
 STDIN = "-"
-"""The argument that stands for a picture on standard input."""
+"""The argument that stands for standard input: a picture, or a list of paths."""
+
+# Pictures in ASCII digits are text too: a plain PNM goes on, behind its two letters, with its width.
+_PLAIN_PICTURE = re.compile(rb"P[1-6]\s+(#[^\n]*\n\s*)*[0-9]")
 
 
 @dataclass(frozen=True)
 class Picture:
     """A picture to read: its path as given, the folder argument joined to the file.
 
-    `root` counts the characters of the path before the part that is relative to the argument.
+    `root` counts the characters of the path before the part that is relative to the argument, or to where we are for
+    a path from a list.
     """
 
     path: str
@@ -40,29 +45,44 @@ class Findings:
     problems: tuple[tuple[str, str], ...]
 
 
-def find(paths: Iterable[str]) -> Findings:
+def find(paths: Iterable[str], *, listed: Sequence[str] | None = None) -> Findings:
     """Pictures of files, folders, patterns and `-`, in the order of the arguments.
 
     A folder is searched recursively, pictures only, in natural order, without dot-files. A pattern is one whose path
     does not exist and that holds `*`, `?` or `[`: shells that expand none, as on Windows, leave that to us.
+    `listed` are the paths of a list on standard input, which stand for `-`; where it is None, that is a picture.
     """
     pictures: list[Picture] = []
     problems: list[tuple[str, str]] = []
     for path in paths:
-        if path == STDIN:
+        if path != STDIN:
+            pictures.extend(_named(path, problems))
+        elif listed is None:
             pictures.append(Picture(STDIN))
-        elif os.path.isdir(path):
-            pictures.extend(_folder(path, problems))
-        elif os.path.exists(path):
-            pictures.append(_file(path))
-        elif glob.has_magic(path):
-            matches = list(_pattern(path, problems))
-            pictures.extend(matches)
-            if not matches:
-                problems.append((path, "no picture matches; check the pattern"))
         else:
-            problems.append((path, "no such file or folder; check the path"))
+            pictures.extend(_listed(listed, problems))
     return Findings(tuple(pictures), tuple(problems))
+
+
+def path_list(data: bytes) -> list[str] | None:
+    r"""Paths of a list (UTF-8), one on each line that is not blank, or each ended by NUL; None where it is none.
+
+    A picture is none, plain PNM included; nor is anything with an empty name between two NULs, which BMP and TIFF have.
+
+    >>> path_list(b"a.png\n\nb.png\n"), path_list(b"a.png\0b.png\0"), path_list(b"\x89PNG")
+    (['a.png', 'b.png'], ['a.png', 'b.png'], None)
+    """
+    if _PLAIN_PICTURE.match(data):
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    if "\0" in text:
+        names = text.split("\0")
+        return names[:-1] if not names[-1] and all(names[:-1]) else None
+    # Not splitlines: file names may hold what else it takes for a line end.
+    return [line for line in (line.rstrip("\r") for line in text.split("\n")) if line.strip()]
 
 
 def targets(pictures: Sequence[Picture], folder: str | Path, suffix: str) -> list[Path]:
@@ -93,6 +113,40 @@ def targets(pictures: Sequence[Picture], folder: str | Path, suffix: str) -> lis
                     f"give the folder that holds both, or read them one after the other"
                 )
     return [Path(folder, name + suffix) for name in names]
+
+
+def _named(path: str, problems: list[tuple[str, str]]) -> Iterable[Picture]:
+    """Pictures that one argument names."""
+    if os.path.isdir(path):
+        return _folder(path, problems)
+    if os.path.exists(path):
+        return [_file(path)]
+    if glob.has_magic(path):
+        matches = list(_pattern(path, problems))
+        if not matches:
+            problems.append((path, "no picture matches; check the pattern"))
+        return matches
+    problems.append((path, "no such file or folder; check the path"))
+    return []
+
+
+def _listed(paths: Sequence[str], problems: list[tuple[str, str]]) -> list[Picture]:
+    """Pictures of a list on standard input; one problem in all where no line leads anywhere: it was no list then."""
+    pictures: list[Picture] = []
+    faults: list[tuple[str, str]] = []
+    for line in paths:
+        # In a list - is a file of that name: standard input cannot name itself.
+        path = os.path.join(os.curdir, line) if line == STDIN else line
+        found = _named(path, faults)
+        # Files of one name from all over stay apart under -o DIR: relative paths keep their folders.
+        inside = not os.path.isabs(path) and os.pardir not in Path(path).parts
+        pictures.extend(Picture(path) if inside and picture.path == path else picture for picture in found)
+    if paths and len(faults) == len(paths) and not pictures:
+        first = paths[0] if len(paths[0]) <= 40 else f"{paths[0][:39]}…"
+        reason = f"is no picture, and as a list of paths it names nothing that is there, {first!r} first"
+        faults = [(STDIN, f"{reason}; send a picture, or a path on each line")]
+    problems.extend(faults)
+    return pictures
 
 
 def _file(path: str) -> Picture:

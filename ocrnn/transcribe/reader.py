@@ -164,6 +164,15 @@ class Reader:
             raise UsageError(f"batch size {batch_size}: too small; give 1 or more")
         return self._read_many(sources, batch_size)
 
+    def read_sources(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[list[Result]]:
+        """Read as `read_many` does, the pages of each source together as soon as its last is there."""
+        pages = []
+        for result in self.read_many(sources, batch_size=batch_size):
+            pages.append(result)
+            if result.page == result.pages:
+                yield pages
+                pages = []
+
     def _read_many(self, sources: Iterable[Source], batch_size: int) -> Iterator[Result]:
         most = 1
         pages = self._pages(sources)

@@ -79,12 +79,63 @@ def test_standard_input_holds_a_picture(run: Run, bars: Bars, tmp_path: Path) ->
     assert (tmp_path / "out/stdin.txt").read_text() == "42\n"
 
 
-def test_bad_standard_input_is_a_failure(run: Run) -> None:
-    for data, reason in ((b"", "empty"), (b"no picture", "not a picture")):
-        result = run("read", "-", input=data)
-        assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.startswith("ocrnn: -: ")
-        assert reason in result.stderr
+def test_standard_input_holds_a_list_of_paths(run: Run, bars: Bars, scans: Path) -> None:
+    listed = [os.path.join("scans", name) for name in ("z.bmp", "p9.png")]
+    expected = f"{listed[0]}\t5\n{listed[1]}\t9\n"
+    for data in ("\n".join(listed), "\n\r\n".join(listed) + "\r\n", "\ufeff" + "\0".join(listed) + "\0"):
+        result = run("read", "-", input=data.encode())
+        assert (result.exit_code, result.stdout, result.stderr) == (0, expected, "")
+    bars.save(scans.parent / "a.png", "1")
+    assert run("read", "a.png", "-", input="scans\n").stdout == f"a.png\t1\n{printed()}"
+    assert run("read", "-", input="lin[e]\na.p?g").stdout == "a.png\t1\n"
+    assert run("read", "-", input="a.png").stdout == "a.png\t1\n", "a list of one is a list"
+    (scans.parent / "-").write_bytes((scans / "p9.png").read_bytes())
+    assert run("read", "-", input="-\n").stdout == os.path.join(".", "-") + "\t9\n"
+
+
+def test_a_listed_path_keeps_its_folders_in_the_output(run: Run, bars: Bars, scans: Path, tmp_path: Path) -> None:
+    bars.save(scans / "a/b/x.jpg", "8")
+    bars.save(tmp_path.parent / "beyond.png", "7")
+    data = f"scans/a/x.jpg\n./scans/a/b/x.jpg\n../beyond.png\n{scans / 'p9.png'}\nscans/a\n"
+    assert run("read", "-", "-o", "out", input=data).exit_code == 0
+    assert texts(tmp_path / "out") == {
+        "scans/a/x.txt": "407\n", "scans/a/b/x.txt": "8\n", "beyond.txt": "7\n", "p9.txt": "9\n",
+        "b/x.txt": "8\n", "b/y.txt": "31\n", "x.txt": "407\n",
+    }  # fmt: skip
+
+
+def test_what_a_list_names_in_vain_is_a_failure(run: Run, bars: Bars, tmp_path: Path) -> None:
+    bars.save(tmp_path / "a.png", "1")
+    (tmp_path / "bad.png").write_text("bad")
+    result = run("read", "-", "--failures", "failed.tsv", input="gone.png\na.png\nbad.png\n")
+    assert (result.exit_code, result.stdout) == (1, "a.png\t1\n")
+    assert [line.split("\t")[0] for line in Path("failed.tsv").read_text().splitlines()] == ["gone.png", "bad.png"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "message"),
+    [
+        (b"", 4, "-: standard input is empty; send a picture, or a path on each line"),
+        (b"\n \n", 4, "-: standard input is empty; send a picture, or a path on each line"),
+        (b"<html>\nno such page\n", 2, "-: is no picture, and as a list of paths it names nothing that is there, "
+         "'<html>' first; send a picture, or a path on each line"),
+        (b"\xff\xfea\0.\0", 1, "-: not a picture; give PNG, JPEG, WebP, BMP, PNM, TIFF or GIF, "
+         "or a list of paths in UTF-8, one on each line"),
+        (b"P2 3 x", 1, "-: the picture is damaged"),
+    ],
+)  # fmt: skip
+def test_what_is_neither_picture_nor_list_is_one_line(run: Run, data: bytes, status: int, message: str) -> None:
+    result = run("read", "-", input=data)
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert result.stderr.startswith(f"ocrnn: {message}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_empty_standard_input_among_others_is_a_failure(run: Run, bars: Bars, tmp_path: Path) -> None:
+    bars.save(tmp_path / "a.png", "1")
+    result = run("read", "-", "a.png", input=b"")
+    assert (result.exit_code, result.stdout) == (1, "a.png\t1\n")
+    assert "ocrnn: -: standard input is empty" in result.stderr
 
 
 def test_each_page_is_a_line(run: Run, bars: Bars, tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ocrnn.errors import UsageError
-from ocrnn.transcribe.batch import Picture, find, targets
+from ocrnn.transcribe.batch import Picture, find, path_list, targets
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -98,6 +100,29 @@ def test_a_folder_without_rights_is_named_and_the_rest_is_found(here: Path) -> N
         (here / "in/shut").chmod(0o755)
     assert [picture.path for picture in found.pictures] == ["in/1.png"]
     assert found.problems[0][0] == "in/shut"
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM"])
+@pytest.mark.parametrize("grey", [0, 65, 255])
+def test_no_picture_passes_for_a_list(form: str, grey: int) -> None:
+    for mode, size in (("L", (1, 1)), ("L", (70, 40)), ("RGB", (33, 9)), ("1", (8, 8))):
+        data = io.BytesIO()
+        Image.new(mode, size, grey and (grey if mode != "RGB" else (grey, 66, 0))).save(data, form)
+        assert path_list(data.getvalue()) is None
+
+
+@pytest.mark.parametrize("plain", [b"P1\n2 1\n0 1\n", b"P2 # grey\n2 1 9\n1 2\n", b"P3\n# a\n# b\n1 1 255\n1 2 3\n"])
+def test_a_plain_pnm_is_a_picture_though_it_is_text(plain: bytes) -> None:
+    assert path_list(plain) is None
+
+
+def test_lists_in_every_spelling() -> None:
+    assert path_list(b"") == []
+    assert path_list(" a b.png \r\n\n\tü\x0c.png".encode()) == [" a b.png ", "\tü\x0c.png"]
+    assert path_list(b"P1\nP2\n") == ["P1", "P2"], "folders may be called so"
+    assert path_list(b"a\nb\0c\0") == ["a\nb", "c"], "find -print0 is for names that hold line ends"
+    assert path_list(b"a\0b") is None
+    assert path_list(b"caf\xe9.png\n") is None
 
 
 def names(pictures: list[Picture]) -> list[str]:
