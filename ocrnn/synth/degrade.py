@@ -147,7 +147,9 @@ def lay(ink: Array, rng: np.random.Generator, *, contrast: tuple[float, float], 
     ground = np.full(ink.shape, light, np.float32)
     if texture:
         if rng.random() < 0.5:
-            ramp = np.linspace(-1, 1, ink.shape[1], dtype=np.float32) * np.float32(rng.uniform(-0.12, 0.12))
+            ramp = np.linspace(-1, 1, ink.shape[1], dtype=np.float32) * np.float32(
+                rng.uniform(-0.12, 0.12) * max(1.0, texture)
+            )
             ground += ramp[None, :]
         grain = np.float32(texture * rng.uniform(0, 0.09) * min(1, gap * 2))
         ground += noise(ink.shape, rng, float(rng.choice(_SCALES))) * grain

@@ -148,7 +148,8 @@ class Synthesizer:
             _scribble(ink, rng)
         tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
         if chance(0.45):
-            tilt *= 2.2 if kind.name == "word" and chance(0.4) else 1
+            # Words on signs are photographed from below and from the side; their boxes stay upright.
+            tilt *= 4.5 if kind.name == "word" and chance(0.4) else 1
             ink = degrade.warp(ink, rng, tilt_deg=tilt, shear=0.25 if words else 0.1, fill=0.0)
         if chance(0.12):
             ink = degrade.wave(ink, rng, 0.06 * ink.shape[0], 0.0)
