@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ocrnn import image
 from ocrnn.charset import Charset
 from ocrnn.data.labels import Problem, Sample, twice
 from ocrnn.errors import ImageError
-from ocrnn.image import MAX_PIXELS, LineFormat
+from ocrnn.image import LineFormat, load_lines
 from ocrnn.spec import Architecture
+
+MAX_COLUMNS = 2400
+"""Widest prepared line that training takes: one such line costs as much as eight usual ones."""
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,14 @@ class CheckReport:
 
 
 def check_samples(
-    samples: Iterable[Sample],
-    charset: Charset,
-    architecture: Architecture,
-    line_format: LineFormat,
-    *,
-    decode: bool = True,
-    max_pixels: int = MAX_PIXELS,
+    samples: Iterable[Sample], charset: Charset, architecture: Architecture, line_format: LineFormat
 ) -> CheckReport:
     """Sort out the samples that cannot be learned: each gives one problem, by file and line number, in their order.
 
     A sample is sorted out when an earlier one that is fit has its picture; when its label is empty or holds characters
-    outside the charset; when its picture is missing, damaged, of several pages, or makes a line of over `max_pixels`;
+    outside the charset; when its picture is missing, damaged, of several pages, or makes a line of over `MAX_COLUMNS`;
     and when CTC cannot align the label, because that needs more frames than the picture gives (`minimum_frames`).
-
-    With `decode` every picture is decoded by the function that training uses: 16,000 lines of usual size took 3.4 s
-    on one core. Without, only its header is read, in half that time, and a file cut off behind the header passes.
+    Every picture is decoded by the function that training uses: 16,000 lines of usual size took 3.4 s on one core.
     """
     usable: list[Sample] = []
     widths: list[int] = []
@@ -59,13 +53,14 @@ def check_samples(
         problem = twice(sample, taken[page]) if page in taken else _label_problem(sample, charset)
         if problem is None:
             try:
-                height_px, width_px = _size(sample, decode, max_pixels)
+                height_px, width_px = _size(sample)
             except ImageError as error:
                 what, _, remedy = str(error).rpartition("; ")
-                problem = Problem(sample.where, what, remedy)
+                # That limit can be raised for reading alone: what is so large is no line to learn from.
+                problem = Problem(sample.where, what, "cut it into lines" if "--max-pixels" in remedy else remedy)
             else:
                 width = line_format.width(height_px, width_px)
-                if width * line_format.height > max_pixels:
+                if width > MAX_COLUMNS:
                     problem = _size_problem(sample, width, line_format.height)
                 else:
                     problem = _width_problem(sample, charset, architecture.frames(width), (height_px, width_px))
@@ -105,11 +100,9 @@ def _label_problem(sample: Sample, charset: Charset) -> Problem | None:
     return None
 
 
-def _size(sample: Sample, decode: bool, max_pixels: int) -> tuple[int, int]:
+def _size(sample: Sample) -> tuple[int, int]:
     """(height, width) in pixels of a sample's page; raises ImageError where there is no such page to learn from."""
-    if not decode:
-        return image.size(sample.image)
-    pages = image.load_lines(sample.image, max_pixels=max_pixels)
+    pages = load_lines(sample.image)
     if len(pages) > 1:
         raise ImageError(f"{sample.image}: {len(pages)} pages with one label; save each page as a picture of its own")
     height_px, width_px = pages[0].shape
@@ -119,7 +112,7 @@ def _size(sample: Sample, decode: bool, max_pixels: int) -> tuple[int, int]:
 def _size_problem(sample: Sample, width: int, height: int) -> Problem:
     return Problem(
         sample.where,
-        f"{sample.image.name} makes a line of {width}x{height} pixels, over the limit",
+        f"{sample.image.name} makes a line of {width}x{height} pixels, over the {MAX_COLUMNS} columns of training",
         "cut the picture into shorter lines",
     )
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ocrnn.data.check import minimum_frames
+from ocrnn.data.check import MAX_COLUMNS, minimum_frames
 from ocrnn.data.labels import Sample
 from ocrnn.image import Grey, Line, load_lines
 from ocrnn.spec import ModelSpec
@@ -26,9 +26,6 @@ from ocrnn.synth.degrade import Strength, augment
 
 CHUNK = 384
 """Lines made at a time and sorted by width: enough to fill batches evenly, little enough for memory."""
-
-MAX_COLUMNS = 2400
-"""Widest line that training takes: one such line costs as much as eight usual ones."""
 
 
 class Source(Protocol):

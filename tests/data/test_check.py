@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ocrnn.charset import Charset
-from ocrnn.data.check import CheckReport, check_samples, minimum_frames
+from ocrnn.data.check import MAX_COLUMNS, CheckReport, check_samples, minimum_frames
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.image import LineFormat, load_lines
 from ocrnn.spec import Architecture
@@ -31,8 +31,8 @@ def drawn(path: Path, width: int = 200, height: int = 40, **options: Any) -> Pat
     return path
 
 
-def checked(*samples: Sample, **options: Any) -> CheckReport:
-    return check_samples(samples, CHARSET, FAST, FORMAT, **options)
+def checked(*samples: Sample) -> CheckReport:
+    return check_samples(samples, CHARSET, FAST, FORMAT)
 
 
 def only(report: CheckReport, folder: Path) -> str:
@@ -53,8 +53,7 @@ def test_the_least_frames_by_trying_all_paths() -> None:
 
 
 @pytest.mark.parametrize("preset", ["fast", "accurate", "paper"])
-@pytest.mark.parametrize("decode", [True, False])
-def test_a_label_fits_up_to_the_last_frame_and_no_further(tmp_path: Path, preset: str, decode: bool) -> None:
+def test_a_label_fits_up_to_the_last_frame_and_no_further(tmp_path: Path, preset: str) -> None:
     architecture = Architecture.named(preset)
     line_format = LineFormat(height=architecture.height)
     picture = drawn(tmp_path / "a.png", width=150, height=50)
@@ -67,7 +66,7 @@ def test_a_label_fits_up_to_the_last_frame_and_no_further(tmp_path: Path, preset
         ("a" * ((frames + 1) // 2 + 1), False),
     ):
         sample = Sample(picture, text)
-        report = check_samples([sample], CHARSET, architecture, line_format, decode=decode)
+        report = check_samples([sample], CHARSET, architecture, line_format)
         assert (report.samples == (sample,)) is fits
         assert len(report.problems) == (not fits)
 
@@ -88,12 +87,11 @@ def test_a_picture_on_its_side_is_told_to_be_turned(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("decode", [True, False])
-def test_the_exif_turn_counts(tmp_path: Path, decode: bool) -> None:
+def test_the_exif_turn_counts(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     sample = Sample(drawn(tmp_path / "a.jpg", width=40, height=300, exif=exif), "abcdef")
-    report = checked(sample, decode=decode)
+    report = checked(sample)
     assert report.samples == (sample,)
     assert report.widths == (FORMAT.width(40, 300),)
 
@@ -149,19 +147,21 @@ def test_pictures_that_cannot_be_learned_from(fault: str, tmp_path: Path) -> Non
     assert report.problems[0].what and report.problems[0].remedy
 
 
-@pytest.mark.parametrize("fault", ["missing", "empty", "text"])
-def test_headers_alone_show_the_coarse_faults(fault: str, tmp_path: Path) -> None:
-    path, expected = damaged(tmp_path)[fault]
-    assert expected in only(checked(Sample(path, "ab"), decode=False), tmp_path)
+def test_a_line_that_is_too_wide_to_train_on(tmp_path: Path) -> None:
+    widest, wider = drawn(tmp_path / "widest.png", 2392), drawn(tmp_path / "wider.png", 2393)
+    assert checked(Sample(widest, "ab")).widths == (MAX_COLUMNS,)
+    assert only(checked(Sample(wider, "ab")), tmp_path) == (
+        "wider.png: wider.png makes a line of 2416x40 pixels, over the 2400 columns of training; "
+        "cut the picture into shorter lines"
+    )
 
 
-def test_a_picture_over_the_limit_of_pixels(tmp_path: Path) -> None:
-    large, flat = drawn(tmp_path / "large.png", 300, 300), drawn(tmp_path / "flat.png", 800, 2)
-    for decode in (True, False):
-        report = checked(Sample(flat, "ab"), decode=decode, max_pixels=100_000)
-        assert "flat.png makes a line of 16016x40 pixels, over the limit" in only(report, tmp_path)
-    assert "large.png: 300x300 pixels, over the limit" in only(checked(Sample(large, "a"), max_pixels=89_999), tmp_path)
-    assert checked(Sample(large, "a"), max_pixels=90_000).problems == ()
+def test_a_picture_over_the_limit_of_pixels_names_no_option_that_training_lacks(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.png"
+    Image.new("1", (8001, 8000)).save(bomb)
+    assert "bomb.png: 8001x8000 pixels, over the limit of 64000000; cut it into lines" in only(
+        checked(Sample(bomb, "ab")), tmp_path
+    )
 
 
 def test_an_empty_label(tmp_path: Path) -> None:
