@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PROBLEMS_SHOWN = 10
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_LABELS = click.Path(exists=True, path_type=Path)
 
 
 @click.command(
@@ -40,11 +41,12 @@ Exit status: 0 trained, 2 wrong use or nothing to train on, 3 model unusable, 13
     "--data",
     required=True,
     multiple=True,
-    type=_FOLDER,
+    type=_LABELS,
     metavar="DIR",
-    help="Folder of labelled lines: line.png with line.gt.txt or line.txt, or labels.tsv, labels.csv. May be repeated.",
+    help="Folder of labelled lines: line.png with line.gt.txt or line.txt, or labels.tsv, labels.csv; or such a table "
+    "itself. May be repeated.",
 )
-@click.option("--val", type=_FOLDER, metavar="DIR", help="Lines to validate with.  [default: a part of the data]")
+@click.option("--val", type=_LABELS, metavar="DIR", help="Lines to validate with.  [default: a part of the data]")
 @click.option(
     "--val-split",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -113,7 +115,13 @@ Exit status: 0 trained, 2 wrong use or nothing to train on, 3 model unusable, 13
     show_default=True,
     help="Arithmetic; auto takes bf16 where the chip computes in it.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Number all chance follows from.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    metavar="N",
+    help="Number all chance follows from.  [default: 0]",
+)
 @click.option("--deterministic", is_flag=True, help="The same bits from every such run on this machine.")
 @click.option("--log-to", type=click.Choice(["tensorboard"]), help="Write TensorBoard logs into the run's folder too.")
 @options.threads
@@ -146,12 +154,13 @@ def command(
     except ImportError as missing:
         raise UsageError(f"training needs {missing.name}; pip install 'ocrnn[train]'") from None
 
+    log_writer = _summary_writer() if log_to else None
     if threads is not None:
         torch.set_num_threads(threads)
     run = Run.prepare(
         Options(
             data=data,
-            out=out or Path("runs") / data[0].resolve().name,
+            out=out or Path("runs", data[0].stem if data[0].is_file() else data[0].resolve().name),
             augment=None if augment == "none" else augment,  # type: ignore[arg-type]
             **asked,
         )
@@ -162,7 +171,7 @@ def command(
     told: str | None = None
     with (
         _asked_to_stop() as stop,
-        _log(log_to, run.options.out) as log,
+        _log(log_writer, run.options.out) as log,
         progress_bar(None, "lines", shown=not quiet) as bar,
     ):
         for event in run.events(stop):
@@ -184,8 +193,11 @@ def command(
     if stop.is_set():
         click.echo(f"ocrnn: stopped and saved; go on with --resume --out {run.options.out}", err=True)
         raise SystemExit(INTERRUPTED)
-    if not quiet:
+    if not quiet and run.epochs:
         click.echo(f"{run.epochs[-1].stopped}; {verdict(run.epochs)}", err=True)
+    elif not run.epochs:
+        best = run.options.out / "best.safetensors"
+        click.echo(f"ocrnn: {run.options.out}: was finished before; go on --from {best} with another --out", err=True)
     click.echo(run.options.out / "best.onnx")
 
 
@@ -238,18 +250,21 @@ def _asked_to_stop() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _log(target: str | None, folder: Path) -> Iterator[Any]:
-    """What writes an epoch to TensorBoard, or nothing."""
-    if target is None:
-        yield lambda epoch: None
-        return
+def _summary_writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UsageError("--log-to tensorboard: TensorBoard is not installed; pip install tensorboard") from None
+    return SummaryWriter
 
-    with SummaryWriter(folder) as writer:  # type: ignore[no-untyped-call, unused-ignore]
+
+@contextmanager
+def _log(writer_class: Any, folder: Path) -> Iterator[Callable[[Epoch], None]]:
+    """What writes an epoch to TensorBoard, or nothing."""
+    if writer_class is None:
+        yield lambda epoch: None
+        return
+    with writer_class(folder) as writer:
 
         def log(epoch: Epoch) -> None:
             values = {
@@ -259,6 +274,6 @@ def _log(target: str | None, folder: Path) -> Iterator[Any]:
                 "learning rate": epoch.learning_rate,
             }
             for name, value in values.items():
-                writer.add_scalar(name, value, epoch.number)  # type: ignore[no-untyped-call, unused-ignore]
+                writer.add_scalar(name, value, epoch.number)
 
         yield log

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,9 +22,9 @@ _KEY = "ocrnn-checkpoint"
 class Progress:
     """How far a run has come.
 
-    `epoch` counts from 1; `chunk`, `batch` and `lines` tell how much of it is done (see `batches.Position`), `loss` its
-    summed loss; `seconds` is training time over all sittings; `best` is the lowest validation CER (0..1), reached in
-    epoch `best_epoch`; `history` holds one row per finished epoch.
+    `epoch` counts from 1 and is the one to go on with; `chunk`, `batch` and `lines` tell how much of it is done (see
+    `batches.Position`), `loss` its summed loss; `seconds` is training time over all sittings; `best` is the lowest
+    validation CER (0..1), reached in epoch `best_epoch`; `history` holds one row per finished epoch.
     """
 
     epoch: int = 1
@@ -40,29 +40,33 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, fingerprint: dict[str, Any]
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    fingerprint: Mapping[str, object],
 ) -> None:
     """Replace the checkpoint at `path`; the old one stays whole until the new one is. Raises OutputError.
 
-    `fingerprint` is what must be equal for a run to go on: settings and data.
+    `fingerprint` is what must be equal for a run to go on, by the name its user knows: options and data.
     """
     tensors: dict[str, Tensor] = {"random": torch.get_rng_state()}
     tensors.update({f"network.{name}": value.contiguous() for name, value in network.state_dict().items()})
     for number, state in optimizer.state_dict()["state"].items():
         tensors.update({f"optimizer.{number}.{name}": value.contiguous() for name, value in state.items()})
-    told = json.dumps({"progress": vars(progress), "fingerprint": fingerprint})
+    told = json.dumps({"progress": vars(progress), "fingerprint": dict(fingerprint)})
     write_whole(path, save(tensors, {_KEY: told}))
 
 
 def load_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: dict[str, Any]
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: Mapping[str, object]
 ) -> Progress:
     """Bring network, optimizer and random state back to where a run was saved; returns its progress.
 
     Raises ModelError when there is no checkpoint, it is damaged, or it was made by a run with other settings or data.
     """
     if not path.is_file():
-        raise ModelError(f"{path}: no checkpoint to go on from; leave --resume out to start anew")
+        raise ModelError(f"{path}: no checkpoint to go on from; give the --out of a run that has one")
     try:
         with safe_open(path, framework="pt") as file:
             told = json.loads((file.metadata() or {})[_KEY])
@@ -74,7 +78,7 @@ def load_checkpoint(
         )
         if differing:
             raise ModelError(
-                f"{path}: was made with other {', '.join(differing)}; repeat that command, or leave --resume out"
+                f"{path}: was made with other {', '.join(differing)}; repeat its options, or give another --out"
             )
         network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
         stored: dict[int, dict[str, Tensor]] = {}
@@ -87,4 +91,4 @@ def load_checkpoint(
         return Progress(**{**told["progress"], "history": tuple(told["progress"]["history"])})
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as fault:
         reason = " ".join(str(fault).split())[:120]
-        raise ModelError(f"{path}: damaged checkpoint ({reason}); leave --resume out to start anew") from None
+        raise ModelError(f"{path}: damaged checkpoint ({reason}); give another --out") from None

@@ -49,14 +49,15 @@ def explain(epochs: Sequence[Epoch], *, learning_rate: float) -> str | None:
 
 
 def verdict(epochs: Sequence[Epoch]) -> str:
-    """One sentence on how a run ended: the best CER, against the start where there was one."""
-    best = min(epochs, key=lambda epoch: (epoch.score.cer, epoch.number))
-    if epochs[0].number != 0:
-        return f"best: epoch {best.number}, CER {best.score.cer:.2%}, WER {best.score.wer:.2%}"
-    start = epochs[0].score.cer
-    if best.number == 0:
-        return (
-            f"training made it worse: CER {start:.2%} at the start, {epochs[-1].score.cer:.2%} at the end; "
-            "the start is kept as best"
-        )
-    return f"best: epoch {best.number}, CER {best.score.cer:.2%}, down from {start:.2%}; WER {best.score.wer:.2%}"
+    """One sentence on how a run ended: the best CER, against the start where this sitting saw it.
+
+    `epochs` are those of the last sitting, at least one that learned; what came before is in its history.
+    """
+    last = epochs[-1]
+    start = epochs[0].score.cer if epochs[0].number == 0 else None
+    if last.best_epoch == 0:
+        was = "" if start is None else f"CER {start:.2%} at the start, "
+        return f"training made it worse: {was}{last.score.cer:.2%} at the end; the start is kept as best"
+    best = next(row for row in last.history if row["epoch"] == last.best_epoch)
+    down = "" if start is None else f", down from {start:.2%}"
+    return f"best: epoch {last.best_epoch}, CER {best['cer']:.2%}{down}; WER {best['wer']:.2%}"

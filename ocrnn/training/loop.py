@@ -8,10 +8,11 @@ import hashlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -77,8 +78,8 @@ class Epoch:
     """One round is done; `number` 0 is the model that training started from.
 
     `score` is what readers of this model get on the validation lines, `pairs` the (label, reading) of each.
-    `stopped` gives the reason when this was the last. `history` has a row of figures for each epoch so far, those
-    before a `resume` included.
+    `best_epoch` is that of the lowest validation CER so far, 0 where none beat the start. `stopped` gives the reason
+    when this was the last. `history` has a row of figures for each epoch so far, those before a `resume` included.
     """
 
     number: int
@@ -88,9 +89,14 @@ class Epoch:
     learning_rate: float
     seconds: float
     lines_per_second: float
-    is_best: bool
+    best_epoch: int
     stopped: str | None = None
     history: tuple[dict[str, float], ...] = ()
+
+    @property
+    def is_best(self) -> bool:
+        """Tell whether no epoch before it was as good."""
+        return self.best_epoch == self.number
 
 
 def train(
@@ -103,11 +109,13 @@ def train(
     *,
     from_model: bool = False,
     resume: bool = False,
+    options: Mapping[str, object] = MappingProxyType({}),
     stop: threading.Event | None = None,
 ) -> Iterator[Step | Epoch]:
     """Teach `network` the lines that `plan(epoch)` names; yields a Step for each batch and an Epoch for each round.
 
-    The best network so far stands in `folder/best.safetensors`, all that `resume` needs in `folder/last.checkpoint`.
+    The best network so far stands in `folder/best.safetensors` with its score, all that `resume` needs in
+    `folder/last.checkpoint`; `options` are what else, by name, must then be as it was. A finished run yields nothing.
     With `from_model` the network is validated before it learns, and stays the best if nothing beats it. When `stop`
     is set, the run saves itself after the batch at hand and ends. `resume` starts anew where there is no checkpoint
     yet: a run may have been killed before its first. Raises OutputError when a file cannot be saved, and
@@ -119,7 +127,7 @@ def train(
     torch.use_deterministic_algorithms(settings.deterministic)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-2)
-    fingerprint = _fingerprint(spec, settings, validation)
+    fingerprint = {**_fingerprint(spec, settings, validation), **options}
     checkpoint = folder / CHECKPOINT
     resume = resume and checkpoint.is_file()
     progress = load_checkpoint(checkpoint, network, optimizer, fingerprint) if resume else Progress()
@@ -128,10 +136,10 @@ def train(
     if from_model and not resume:
         scored, pairs = validate(network, spec, validation)
         progress.best = scored.cer
-        save_weights(folder / BEST, network, spec)
-        yield Epoch(0, math.nan, scored, pairs, 0.0, 0.0, 0.0, True)
+        save_weights(folder / BEST, network, _scored(spec, scored))
+        yield Epoch(0, math.nan, scored, pairs, 0.0, 0.0, 0.0, 0)
 
-    stopped = None
+    stopped = None if progress.lines else _ended(progress, settings)
     while stopped is None:
         lines_before, seconds_before = progress.lines, clock.seconds()
         lines = plan(progress.epoch)
@@ -173,11 +181,9 @@ def train(
             return
         epoch_seconds = max(1e-9, clock.seconds() - seconds_before)
         scored, pairs = validate(network, spec, validation)
-        is_best = progress.best is None or scored.cer < progress.best
-        if is_best:
+        if progress.best is None or scored.cer < progress.best:
             progress.best, progress.best_epoch = scored.cer, progress.epoch
-            save_weights(folder / BEST, network, spec)
-        stopped = _ended(progress, settings, clock.seconds())
+            save_weights(folder / BEST, network, _scored(spec, scored))
         row = {
             "epoch": progress.epoch,
             "loss": progress.loss / max(1, progress.lines),
@@ -187,24 +193,30 @@ def train(
             "seconds": round(clock.seconds(), 1),
             "lines_per_second": round((progress.lines - lines_before) / epoch_seconds, 1),
         }
-        history = (*progress.history, row)
-        epoch = Epoch(
-            number=progress.epoch,
+        progress = dataclasses.replace(
+            progress,
+            epoch=progress.epoch + 1,
+            chunk=0,
+            batch=0,
+            lines=0,
+            loss=0.0,
+            seconds=clock.seconds(),
+            history=(*progress.history, row),
+        )
+        save_checkpoint(checkpoint, network, optimizer, progress, fingerprint)
+        stopped = _ended(progress, settings)
+        yield Epoch(
+            number=progress.epoch - 1,
             loss=row["loss"],
             score=scored,
             pairs=pairs,
             learning_rate=rate,
             seconds=row["seconds"],
             lines_per_second=row["lines_per_second"],
-            is_best=is_best,
+            best_epoch=progress.best_epoch,
             stopped=stopped,
-            history=history,
+            history=progress.history,
         )
-        progress = dataclasses.replace(
-            progress, epoch=progress.epoch + 1, chunk=0, batch=0, lines=0, loss=0.0, history=history
-        )
-        save_checkpoint(checkpoint, network, optimizer, progress, fingerprint)
-        yield epoch
 
 
 def validate(network: Network, spec: ModelSpec, samples: Sequence[Sample]) -> tuple[Score, tuple[tuple[str, str], ...]]:
@@ -282,22 +294,49 @@ def _done(progress: Progress, settings: Settings, lines: int, seconds: float) ->
     return min(1.0, max(by_epochs, by_clock))
 
 
-def _ended(progress: Progress, settings: Settings, seconds: float) -> str | None:
-    if settings.minutes is not None and seconds > 60 * settings.minutes:
+def _ended(progress: Progress, settings: Settings) -> str | None:
+    """Why a run that stands between two epochs is over; None while it goes on."""
+    done = progress.epoch - 1
+    if settings.minutes is not None and progress.seconds > 60 * settings.minutes:
         return f"{settings.minutes:g} minutes are over"
-    if settings.epochs is not None and progress.epoch >= settings.epochs:
+    if settings.epochs is not None and done >= settings.epochs:
         return f"{settings.epochs} epochs are done"
-    if progress.epoch - progress.best_epoch >= settings.patience:
+    if done - progress.best_epoch >= settings.patience:
         return f"no better validation CER for {settings.patience} epochs"
     return None
 
 
-def _fingerprint(spec: ModelSpec, settings: Settings, validation: Sequence[Sample]) -> dict[str, Any]:
+def _scored(spec: ModelSpec, score: Score) -> ModelSpec:
+    """Spec that tells how well its network reads the validation lines."""
+    validation = {
+        "lines": score.lines,
+        "cer": round(score.cer, 5),
+        "cer interval": [round(score.cer_low, 5), round(score.cer_high, 5)],
+        "wer": round(score.wer, 5),
+    }
+    return dataclasses.replace(spec, about={**spec.about, "validation": validation})
+
+
+def digest(samples: Sequence[Sample]) -> str:
+    """A number that changes when lines or their texts do; where their folder stands does not matter."""
+    told = "\n".join(f"{sample.name or sample.image}\t{sample.text}" for sample in samples)
+    # Undecodable bytes of file names are lone surrogates, which plain UTF-8 refuses.
+    return hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()
+
+
+_OPTIONS = {"learning_rate": "--lr", "columns": "--batch"}
+"""Options that set what is called otherwise in `Settings`."""
+
+
+def _fingerprint(spec: ModelSpec, settings: Settings, validation: Sequence[Sample]) -> dict[str, object]:
     free = ("checkpoint_seconds", "threads")  # they change nothing that is learned
-    told = {key: value for key, value in dataclasses.asdict(settings).items() if key not in free}
-    lines = hashlib.sha256("\n".join(f"{sample.image}\t{sample.text}" for sample in validation).encode()).hexdigest()
+    told = {
+        _OPTIONS.get(name, f"--{name}"): value
+        for name, value in dataclasses.asdict(settings).items()
+        if name not in free
+    }
     network = hashlib.sha256(repr((spec.charset.characters, spec.architecture, spec.line_format)).encode()).hexdigest()
-    return {**told, "validation lines": lines, "charset or architecture": network}
+    return {**told, "validation lines": digest(validation), "charset or architecture": network}
 
 
 class _Clock:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,11 +27,12 @@ from ocrnn.model.network import Network, with_classes
 from ocrnn.model.runtime import TorchModel, find
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import Architecture, ModelSpec
+from ocrnn.storage import make_folder
 from ocrnn.synth.degrade import Strength
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.synth.texts import Texts
 from ocrnn.training.batches import Plan, RealLines, permuted
-from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Precision, Settings, Step, train
+from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Precision, Settings, Step, digest, train
 
 NewCharacters = Literal["add", "drop", "fail"]
 
@@ -112,11 +113,13 @@ class Run:
         CharsetError for strangers under `new_chars="fail"`, ModelError for the model to start from, OutputError for
         the folder.
         """
-        if options.from_model and (options.arch or options.backbone or options.cell):
-            raise UsageError("--arch, --backbone and --cell are of a new network; leave them out with --from")
+        _check(options)
         _claim(options.out, options.resume)
         samples, problems = _read(options.data)
         held_out, more = _read((options.val,)) if options.val else ((), ())
+        samples, leaks = _without(samples, held_out)
+        problems = (*problems, *more, *leaks)
+        _demand(samples, "to train on", options, problems)
         network, spec = _network(options, samples, held_out)
         left, report_problems, widths = _checked(samples, spec)
         if options.val:
@@ -125,11 +128,9 @@ class Run:
         else:
             split = split_by_hash(left, options.val_split, options.seed, options.split_by)
             train_lines, validation, val_problems = split.train, split.validation, ()
-        problems = (*problems, *more, *report_problems, *val_problems)
-        if not train_lines or not validation:
-            missing = "to train on" if not train_lines else "to validate with"
-            first = f"; first: {problems[0]}" if problems else "; give more lines, or --val DIR"
-            raise LabelError(f"{', '.join(map(str, options.data))}: no usable line {missing}{first}")
+        problems = (*problems, *report_problems, *val_problems)
+        _demand(train_lines, "to train on", options, problems)
+        _demand(validation, "to validate with", options, problems)
         settings = Settings(
             epochs=options.epochs if options.epochs or options.minutes else 60,
             minutes=options.minutes,
@@ -166,6 +167,7 @@ class Run:
             self.options.out,
             from_model=self.options.from_model is not None,
             resume=self.options.resume,
+            options=self._told(),
             stop=stop,
         )
         for event in events:
@@ -174,6 +176,18 @@ class Run:
             yield event
         self._finish()
 
+    def _told(self) -> dict[str, object]:
+        """What a run must not change when it is resumed, beside its settings, validation lines and network."""
+        options = self.options
+        return {
+            "--from": options.from_model,
+            "--augment": options.augment,
+            "--synth": options.synth,
+            "--fonts": options.fonts and str(options.fonts),
+            "--texts": options.texts and str(options.texts),
+            "training lines": digest(self.training),
+        }
+
     def _finish(self) -> None:
         """Fit the best model's confidence, tell it where it comes from and how well it reads, and export it."""
         best = self.options.out / BEST
@@ -181,38 +195,61 @@ class Run:
             return
         network, spec = load_weights(best)
         temperature = fit_temperature(TorchModel(network, spec), self.validation)
-        start = spec.about if self.options.from_model else {}
         about = {
-            **({"started from": start.get("name", self.options.from_model)} if self.options.from_model else {}),
-            "name": self.options.out.name,
+            **(
+                {"started from": self.spec.about.get("name", self.options.from_model)}
+                if self.options.from_model
+                else {}
+            ),
+            "name": _name(self.options.out),
             "date": date.today().isoformat(),
             "program": f"ocrnn {__version__}, torch {torch.__version__.split('+')[0]}",
-            "data": f"{len(self.training)} lines of {', '.join(path.name for path in self.options.data)}",
+            "data": f"{len(self.training)} lines of {', '.join(map(_name, self.options.data))}",
+            "validation": spec.about.get("validation"),
         }
-        if self.epochs:
-            score = min((epoch.score for epoch in self.epochs), key=lambda score: score.cer)
-            about["validation"] = {
-                "lines": score.lines,
-                "cer": round(score.cer, 5),
-                "cer interval": [round(score.cer_low, 5), round(score.cer_high, 5)],
-                "wer": round(score.wer, 5),
-            }
         spec = dataclasses.replace(spec, about=about, temperature=temperature)
         save_weights(best, network, spec)
         export_onnx(network.eval(), spec, best.with_suffix(".onnx"))
+
+
+def _check(options: Options) -> None:
+    """Refuse options that contradict one another, or that nothing would come of."""
+    if options.from_model and (options.arch or options.backbone or options.cell):
+        raise UsageError("--arch, --backbone and --cell are of a new network; leave them out with --from")
+    if not options.synth and (options.fonts or options.texts):
+        raise UsageError("--fonts and --texts are of synthetic lines; add --synth")
+    places = [os.path.realpath(folder) for folder in options.data]
+    for folder, place in zip(options.data, places, strict=True):
+        if places.count(place) > 1:
+            raise UsageError(f"--data {folder}: is named twice; name it once")
 
 
 def _claim(folder: Path, resume: bool) -> None:
     """Make the run's folder and prove that it can be written to: hours later would be too late."""
     if not resume and any((folder / name).exists() for name in (CHECKPOINT, BEST)):
         raise OutputError(f"{folder}: already holds a run; go on with --resume, or give another --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe.{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as fault:
-        raise OutputError(f"{folder}: cannot be written ({fault.strerror}); give another --out") from None
+    make_folder(folder)
+
+
+def _name(path: Path) -> str:
+    """What a folder is called, in Unicode that can be stored, whatever its bytes are."""
+    return path.resolve().name.encode(errors="replace").decode()
+
+
+def _without(
+    samples: tuple[Sample, ...], held_out: tuple[Sample, ...]
+) -> tuple[tuple[Sample, ...], tuple[Problem, ...]]:
+    """Samples whose pictures are not held out, and a problem for each that is: it would be judged by heart."""
+    kept = {os.path.realpath(sample.image) for sample in held_out}
+    left: list[Sample] = []
+    leaks: list[Problem] = []
+    for sample in samples:
+        if os.path.realpath(sample.image) in kept:
+            what = f"{sample.image.name} is in --val too, and only validated with"
+            leaks.append(Problem(sample.where, what, "keep the two apart"))
+        else:
+            left.append(sample)
+    return tuple(left), tuple(leaks)
 
 
 def _read(folders: Sequence[Path | None]) -> tuple[tuple[Sample, ...], tuple[Problem, ...]]:
@@ -223,6 +260,13 @@ def _read(folders: Sequence[Path | None]) -> tuple[tuple[Sample, ...], tuple[Pro
     )
 
 
+def _demand(lines: Sequence[Sample], purpose: str, options: Options, problems: Sequence[Problem]) -> None:
+    """Raise LabelError where no line is left."""
+    if not lines:
+        first = f"first: {problems[0]}" if problems else "give more lines, or --val DIR"
+        raise LabelError(f"{', '.join(map(str, options.data))}: no usable line {purpose}; {first}")
+
+
 def _network(options: Options, samples: tuple[Sample, ...], held_out: tuple[Sample, ...]) -> tuple[Network, ModelSpec]:
     """Network to teach and its spec, with the charset these lines need."""
     torch.manual_seed(options.seed)
@@ -231,8 +275,6 @@ def _network(options: Options, samples: tuple[Sample, ...], held_out: tuple[Samp
         known = Charset.open(options.charset) if options.charset else spec.charset
         charset = spec.charset.extended(known.characters)
     else:
-        if not samples:
-            raise LabelError("no usable line to train on; look at the labels with the problems named above")
         charset = (
             Charset.open(options.charset) if options.charset else Charset.of(s.text for s in (*samples, *held_out))
         )
@@ -269,8 +311,3 @@ def _synthesizer(options: Options, charset: Charset, samples: Sequence[Sample]) 
     synthesizer = Synthesizer(options.fonts, said, charset)
     synthesizer.line(np.random.default_rng(options.seed))  # fonts that draw none of it are refused before training
     return synthesizer
-
-
-def choices(literal: object) -> tuple[str, ...]:
-    """Values a Literal type allows, for the command line."""
-    return get_args(literal)

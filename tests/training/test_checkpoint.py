@@ -51,7 +51,7 @@ def test_a_cut_file_is_refused(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "c"
     save_checkpoint(path, *trained(), Progress(), {})
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ModelError, match="damaged checkpoint .*; leave --resume out"):
+    with pytest.raises(ModelError, match="damaged checkpoint .*; give another --out"):
         load_checkpoint(path, *fresh(), {})
 
 

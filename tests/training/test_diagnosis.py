@@ -8,10 +8,19 @@ from ocrnn.training.loop import Epoch
 
 def epochs(losses: Sequence[float], readings: Sequence[str], first: int = 1) -> list[Epoch]:
     """One epoch for each loss and reading of the text `abcdefghij`."""
-    made = []
+    made: list[Epoch] = []
+    history: list[dict[str, float]] = []
     for number, (loss, reading) in enumerate(zip(losses, readings, strict=True), first):
         scored = score([reading], ["abcdefghij"])
-        made.append(Epoch(number, loss, scored, (("abcdefghij", reading),), 1e-3, 60.0, 50.0, False))
+        if number:
+            history.append({"epoch": number, "cer": scored.cer, "wer": scored.wer})
+        best = min((*made, None), key=lambda epoch: epoch.score.cer if epoch else scored.cer)
+        made.append(
+            Epoch(
+                number, loss, scored, (("abcdefghij", reading),), 1e-3, 60.0, 50.0,
+                best_epoch=best.number if best else number, history=tuple(history),
+            )
+        )  # fmt: skip
     return made
 
 
@@ -48,7 +57,14 @@ def test_learning_by_heart_is_explained() -> None:
 
 def test_the_verdict_names_the_best_epoch_and_the_start() -> None:
     run = epochs([2, 1, 1], ["abc", "abcdefghij", "abcdefghi"])
-    assert verdict(run) == "best: epoch 2, CER 0.00%, WER 0.00%"
+    assert verdict(run) == "best: epoch 2, CER 0.00%; WER 0.00%"
     assert "down from 70.00%" in verdict(epochs([0, 2, 1], ["abc", "abcd", "abcdefghij"], first=0))
     worse = verdict(epochs([0, 2], ["abcdefghij", "abcde"], first=0))
     assert worse.startswith("training made it worse: CER 0.00% at the start, 50.00% at the end")
+
+
+def test_the_verdict_of_a_resumed_run_knows_what_came_before() -> None:
+    run = epochs([2, 1, 1], ["abc", "abcdefghij", "abcdefghi"])
+    assert verdict(run[2:]) == "best: epoch 2, CER 0.00%; WER 0.00%"
+    worse = epochs([0, 2], ["abcdefghij", "abcde"], first=0)
+    assert verdict(worse[1:]) == "training made it worse: 50.00% at the end; the start is kept as best"

@@ -1,17 +1,19 @@
 import dataclasses
+import functools
 import math
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from ocrnn.data.labels import Sample
-from ocrnn.errors import TrainingError
+from ocrnn.data.labels import Sample, read_labels
+from ocrnn.errors import ModelError, TrainingError
 from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import ModelSpec
@@ -54,7 +56,8 @@ def test_it_learns_what_it_never_saw(many_digits: list[Sample], spec: ModelSpec,
     best = min(epochs, key=lambda epoch: epoch.score.cer)
     assert best.is_best
     _, stored = load_weights(lesson.folder / BEST)
-    assert stored == spec
+    assert dataclasses.replace(stored, about={}) == spec
+    assert stored.about["validation"]["cer"] == round(best.score.cer, 5)
 
 
 def test_stopped_and_resumed_is_bit_for_bit_the_undisturbed_run(
@@ -86,57 +89,75 @@ def _equal_runs(one: Path, other: Path) -> None:
         assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
 
 
+def teach(spec: ModelSpec, data: Path, folder: Path, say: Callable[[str], object] = str) -> None:
+    """A whole run in one thread that goes on where it was and saves after each batch; says how far it is."""
+    samples = read_labels(data).samples
+    source = RealLines(samples[:-12], "light")
+    settings = dataclasses.replace(SETTINGS, epochs=4, columns=200, checkpoint_seconds=0.0)
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(4)
+    network = Network(spec.architecture, spec.charset.classes)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        plan = functools.partial(permuted, source, 0, least=96)
+        for event in train(network, spec, plan, samples[-12:], settings, folder, resume=True):
+            if isinstance(event, Step):
+                say(str(event.progress))
+    finally:
+        torch.set_num_threads(threads)
+
+
 _SCRIPT = """
-import dataclasses, sys, torch
+import sys
 from pathlib import Path
-torch.set_num_threads(1)
-sys.path.insert(0, sys.argv[1])
-from conftest import SMALL
-from ocrnn.charset import Charset
-from ocrnn.data.labels import read_labels
-from ocrnn.image import LineFormat
-from ocrnn.model.network import Network
-from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import RealLines, permuted
-from ocrnn.training.loop import Settings, Step, train
-spec = ModelSpec(Charset("0123456789"), LineFormat(height=16, width_step=8, margin=2), SMALL)
-samples = read_labels(sys.argv[2]).samples
-source = RealLines(samples[:-12], "light")
-settings = Settings(epochs=4, columns=200, precision="fp32", deterministic=True, checkpoint_seconds=0.0)
-folder = Path(sys.argv[3]); folder.mkdir(exist_ok=True)
-torch.manual_seed(4)
-network = Network(spec.architecture, spec.charset.classes)
-plan = lambda epoch: permuted(source, 0, epoch, least=96)
-print("ready", flush=True)
-for event in train(network, spec, plan, samples[-12:], settings, folder, resume=True):
-    if isinstance(event, Step):
-        print(event.progress, flush=True)
+sys.path[:0] = sys.argv[1:3]
+from test_loop import ModelSpec, teach
+teach(ModelSpec.from_json(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]), lambda done: print(done, flush=True))
 print("done", flush=True)
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
-def test_killed_at_three_moments_and_resumed_the_weights_are_bit_equal(digits: list[Sample], tmp_path: Path) -> None:
-    def start(folder: str) -> "subprocess.Popen[str]":
-        arguments = [str(Path(__file__).parent), str(digits[0].image.parent), str(tmp_path / folder)]
-        return subprocess.Popen([sys.executable, "-c", _SCRIPT, *arguments], stdout=subprocess.PIPE, text=True)
-
-    whole = start("whole")
-    assert whole.communicate(timeout=120)[0].endswith("done\n")
-    for moment in (0.15, 0.45, 0.8):
-        run = start("killed")
-        assert run.stdout is not None
-        for line in run.stdout:
-            assert line != "done\n"
-            if line[0].isdigit() and float(line) >= moment:
-                time.sleep(0.01)  # into the next batch, or into the writing of a checkpoint
-                break
-        run.kill()
-        run.wait()
-        run.stdout.close()
-    last = start("killed")
-    assert last.communicate(timeout=120)[0].endswith("done\n")
+def test_killed_at_two_moments_and_resumed_the_weights_are_bit_equal(
+    digits: list[Sample], spec: ModelSpec, tmp_path: Path, root: Path
+) -> None:
+    data = digits[0].image.parent
+    teach(spec, data, tmp_path / "whole")
+    for moment in (0.2, 0.7):
+        arguments = map(str, (Path(__file__).parent, root, spec.to_json(), data, tmp_path / "killed"))
+        with subprocess.Popen([sys.executable, "-c", _SCRIPT, *arguments], stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout is not None
+            for line in run.stdout:
+                assert line != "done\n"
+                if float(line) >= moment:
+                    time.sleep(0.01)  # into the next batch, or into the writing of a checkpoint
+                    break
+            run.kill()
+        assert run.returncode == -signal.SIGKILL
+    teach(spec, data, tmp_path / "killed")
     _equal_runs(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_finished_run_does_not_go_on(digits: list[Sample], spec: ModelSpec, tmp_path: Path) -> None:
+    lesson = Lesson(digits, spec, tmp_path / "run")
+    for changes in ({"epochs": 1}, {"epochs": None, "minutes": 0.001}):
+        settings = dataclasses.replace(SETTINGS, **changes)
+        assert lesson.events(settings)
+        before = lesson.weights(BEST), lesson.weights()
+        assert lesson.events(settings, resume=True) == []
+        assert (lesson.weights(BEST), lesson.weights()) == before
+        (lesson.folder / CHECKPOINT).unlink()
+
+
+def test_a_resumed_run_with_another_option_is_refused_by_its_name(
+    digits: list[Sample], spec: ModelSpec, tmp_path: Path
+) -> None:
+    lesson = Lesson(digits, spec, tmp_path / "run")
+    lesson.events(dataclasses.replace(SETTINGS, epochs=1), options={"--augment": "light", "--from": None})
+    changed = dataclasses.replace(SETTINGS, epochs=2, learning_rate=1.0)
+    with pytest.raises(ModelError, match="made with other --augment, --epochs, --lr; repeat its options, or give ano"):
+        lesson.events(changed, options={"--augment": "strong", "--from": None}, resume=True)
 
 
 def test_a_start_that_training_does_not_beat_stays_the_best(

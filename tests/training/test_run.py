@@ -1,13 +1,15 @@
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ocrnn.data.labels import Sample
-from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
+from ocrnn.errors import CharsetError, LabelError, ModelError, OutputError, UsageError
 from ocrnn.image import load_lines
 from ocrnn.model.network import Network, with_classes
 from ocrnn.model.runtime import open_model
@@ -93,7 +95,7 @@ def test_a_full_folder_is_refused_and_kept(digits: list[Sample], tmp_path: Path)
         Run.prepare(options(digits, out))
     assert (out / "best.onnx").read_bytes() == before
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot be written .*; give another --out"):
+    with pytest.raises(OutputError, match="cannot be written .*; make room, or choose another place"):
         Run.prepare(options(digits, tmp_path / "file" / "run"))
 
 
@@ -107,6 +109,12 @@ def test_only_unusable_lines_are_a_label_error_that_names_one(digits: list[Sampl
 def test_options_that_contradict_are_refused(digits: list[Sample], start: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="leave them out with --from"):
         Run.prepare(options(digits, tmp_path / "run", from_model=str(start), arch="paper"))
+    with pytest.raises(UsageError, match="add --synth"):
+        Run.prepare(options(digits, tmp_path / "run", fonts=tmp_path))
+    twice = (digits[0].image.parent, tmp_path / "." / "digits" / ".." / "digits")
+    with pytest.raises(UsageError, match=r"--data .*digits: is named twice; name it once"):
+        Run.prepare(dataclasses.replace(options(digits, tmp_path / "run"), data=twice))
+    assert not (tmp_path / "run").exists()
 
 
 def test_validation_lines_of_their_own_are_never_trained_on(
@@ -115,6 +123,60 @@ def test_validation_lines_of_their_own_are_never_trained_on(
     run = Run.prepare(options(digits, tmp_path / "run", val=many_digits[0].image.parent))
     assert len(run.training) == 60
     assert len(run.validation) == 300
+
+
+def test_lines_that_are_in_both_folders_are_validated_with_and_never_learned(
+    digits: list[Sample], tmp_path: Path
+) -> None:
+    data = digits[0].image.parent
+    both = tmp_path / "both.tsv"
+    rows = (f"{os.path.relpath(sample.image, tmp_path)}\t{sample.text}\n" for sample in digits[:6])
+    both.write_text("".join(rows), encoding="utf-8")
+    run = Run.prepare(options(digits, tmp_path / "run", val=both))
+    assert not {s.image.resolve() for s in run.training} & {s.image.resolve() for s in run.validation}
+    assert (len(run.training), len(run.validation)) == (len(digits) - 6, 6)
+    assert sum("is in --val too, and only validated with" in str(problem) for problem in run.problems) == 6
+    with pytest.raises(LabelError, match=r"no usable line to train on; first: .*000\.gt\.txt:1: 000\.png is in --val"):
+        Run.prepare(options(digits, tmp_path / "none", val=data))
+
+
+def test_a_table_of_labels_is_data_too(digits: list[Sample], tmp_path: Path) -> None:
+    table = digits[0].image.parent / "some.csv"
+    table.write_text("".join(f"{s.image.name},{s.text}\n" for s in digits[:9]), encoding="utf-8")
+    run = Run.prepare(dataclasses.replace(options(digits, tmp_path / "run"), data=(table,)))
+    assert len(run.training) + len(run.validation) == 9
+
+
+def test_one_line_and_lines_of_one_pixel(digits: list[Sample], tmp_path: Path) -> None:
+    one = tmp_path / "one"
+    one.mkdir()
+    Image.new("L", (1, 1), 255).save(one / "0.png")
+    (one / "0.txt").write_text("a")
+    alone = dataclasses.replace(options(digits, tmp_path / "run"), data=(one,))
+    with pytest.raises(LabelError, match="no usable line to .*; give more lines, or --val DIR"):
+        Run.prepare(alone)
+    run = Run.prepare(dataclasses.replace(alone, val=digits[0].image.parent))
+    events = list(run.events())
+    assert isinstance(events[-1], Epoch)
+    assert events[-1].stopped == "1 epochs are done"
+
+
+def test_a_resumed_run_keeps_the_score_of_its_best(digits: list[Sample], tmp_path: Path) -> None:
+    asked = options(digits, tmp_path / "run", epochs=2, seed=3)
+    run = Run.prepare(asked)
+    list(run.events())
+    scores = {epoch.number: round(epoch.score.cer, 5) for epoch in run.epochs}
+    (tmp_path / "run" / "best.onnx").unlink()
+    again = Run.prepare(dataclasses.replace(asked, resume=True))
+    assert list(again.events()) == []
+    # It was killed before it had exported, say.
+    about = Reader.open(tmp_path / "run" / "best.onnx").model.spec.about
+    assert about["validation"]["cer"] == min(scores.values())
+    assert (about["name"], about["data"]) == ("run", f"{len(run.training)} lines of digits")
+    digits[0].image.with_suffix(".gt.txt").write_text("999", encoding="utf-8")
+    for change, name in (({}, "training lines|validation lines"), ({"augment": None}, "--augment")):
+        with pytest.raises(ModelError, match=f"made with other .*({name})"):
+            list(Run.prepare(dataclasses.replace(asked, resume=True, **change)).events())  # type: ignore[arg-type]
 
 
 def test_synthetic_lines_say_what_the_labels_say(digits: list[Sample], tmp_path: Path) -> None:

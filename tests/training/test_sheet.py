@@ -18,4 +18,4 @@ def test_the_sheet_shows_the_prepared_lines(digits: list[Sample], spec: ModelSpe
     for row in range(5):
         line = spec.line_format.prepare(load_lines(digits[plan[row][1]].image)[0])[0]
         shown = sheet[row * 22 : row * 22 + 16, : line.shape[1]]
-        assert np.abs(shown.astype(float) - 255 * (1 - line)).max() <= 0.5
+        assert np.abs(shown.astype(float) - 255 * (1 - line)).max() < 0.51  # half a grey, and the rounding of float32
