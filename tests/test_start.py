@@ -70,6 +70,30 @@ def test_reading_never_brings_torch(root: Path, bars: Bars, bars_file: str, tmp_
     assert not packages & {"torch", "onnx", "safetensors", "matplotlib", "editdistance"}
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [["charsets"], ["--help"]])
+def test_a_full_disk_is_one_line(root: Path, arguments: list[str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "ocrnn", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            timeout=60,
+        )
+    assert run.returncode == 2
+    assert run.stderr.startswith(b"ocrnn: the output cannot be written (No space left on device); ")
+    assert run.stderr.count(b"\n") == 1
+
+
+def test_standard_output_is_utf_8_whatever_the_system_says(root: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": "cp1252"}
+    run = subprocess.run([sys.executable, "-m", "ocrnn", "charsets"], capture_output=True, env=environment, timeout=60)
+    assert run.returncode == 0
+    assert "„" in run.stdout.decode("utf-8")
+
+
 def test_a_missing_file_is_refused_in_a_quarter_of_a_second(root: Path) -> None:
     def seconds(*arguments: str) -> float:
         start = time.perf_counter()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -75,5 +79,19 @@ def program() -> None:
 
 
 def main() -> None:
-    """Entry point of `ocrnn` and of `python -m ocrnn`; ends the process with its exit status."""
-    program(prog_name="ocrnn")
+    """Entry point of `ocrnn` and of `python -m ocrnn`; ends the process with its exit status.
+
+    Standard output is UTF-8 wherever it goes, as files are: a pipe on Windows would take a code page that lacks ſ.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    try:
+        program(prog_name="ocrnn")
+    except OSError as fault:
+        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        click.echo(
+            f"ocrnn: the output cannot be written ({fault.strerror}); make room, or choose another place", err=True
+        )
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer goes nowhere
+        sys.exit(MISUSED)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ocrnn.errors import ModelError
+from ocrnn.errors import ModelError, UsageError
 from ocrnn.storage import write_whole
 
 _KEY = "ocrnn-checkpoint"
@@ -63,7 +63,7 @@ def load_checkpoint(
 ) -> Progress:
     """Bring network, optimizer and random state back to where a run was saved; returns its progress.
 
-    Raises ModelError when there is no checkpoint, it is damaged, or it was made by a run with other settings or data.
+    Raises ModelError when there is no checkpoint or it is damaged, UsageError when its run had other options or data.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no checkpoint to go on from; give the --out of a run that has one")
@@ -77,7 +77,7 @@ def load_checkpoint(
             if told["fingerprint"].get(name) != json.loads(json.dumps(fingerprint.get(name)))
         )
         if differing:
-            raise ModelError(
+            raise UsageError(
                 f"{path}: was made with other {', '.join(differing)}; repeat its options, or give another --out"
             )
         network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})

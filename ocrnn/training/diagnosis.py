@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ocrnn.training.loop import Epoch
 
 _FLAT_EPOCHS = 5
 _FLAT_GAIN = 0.02
+_NOISE = 0.2
+"""Nats per character by which a loss may rise of itself: near 0, one hard batch more than doubles it."""
 
 
 def explain(epochs: Sequence[Epoch], *, learning_rate: float) -> str | None:
@@ -27,8 +30,8 @@ def explain(epochs: Sequence[Epoch], *, learning_rate: float) -> str | None:
             "check that the labels belong to their pictures, start --from a model, or give it more lines and epochs"
         )
     losses = [epoch.loss for epoch in learned]
-    if len(losses) >= 2 and not losses[-1] < 2 * min(losses[:-1]):
-        lowest = min(losses[:-1])
+    lowest = min(losses[:-1], default=math.inf)
+    if not losses[-1] < max(2 * lowest, lowest + _NOISE):
         return f"the training loss jumped from {lowest:.2f} to {losses[-1]:.2f}; try --lr {learning_rate / 3:.1g}"
     if len(learned) > 2 * _FLAT_EPOCHS:
         before, after = losses[-_FLAT_EPOCHS - 1], losses[-1]

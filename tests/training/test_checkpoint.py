@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ocrnn.errors import ModelError, OutputError
+from ocrnn.errors import ModelError, OutputError, UsageError
 from ocrnn.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
 
@@ -42,7 +42,7 @@ def test_all_comes_back(tmp_path: Path) -> None:
 
 def test_a_run_with_other_settings_is_named_by_what_differs(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c", *trained(), Progress(), {"seed": 1, "columns": 5})
-    with pytest.raises(ModelError, match="made with other seed; repeat"):
+    with pytest.raises(UsageError, match="made with other seed; repeat"):
         load_checkpoint(tmp_path / "c", *fresh(), {"seed": 2, "columns": 5})
 
 

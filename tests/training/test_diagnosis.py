@@ -45,6 +45,10 @@ def test_a_jump_of_the_loss_names_a_lower_rate() -> None:
     assert "jumped" in told(epochs([2, 1, math.nan], ["a", "ab", "a"]))
 
 
+def test_a_small_loss_may_waver() -> None:
+    assert explain(epochs([2, 0.01, 0.05], ["a", "abcdefghij", "abcdefghij"]), learning_rate=3e-3) is None
+
+
 def test_a_plateau_is_explained() -> None:
     assert "stood still at 2.50 for 5 epochs" in told(epochs([2.5] * 11, ["abc"] * 11))
 

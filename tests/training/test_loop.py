@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ocrnn.data.labels import Sample, read_labels
-from ocrnn.errors import ModelError, TrainingError
+from ocrnn.errors import TrainingError, UsageError
 from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import ModelSpec
@@ -156,7 +156,7 @@ def test_a_resumed_run_with_another_option_is_refused_by_its_name(
     lesson = Lesson(digits, spec, tmp_path / "run")
     lesson.events(dataclasses.replace(SETTINGS, epochs=1), options={"--augment": "light", "--from": None})
     changed = dataclasses.replace(SETTINGS, epochs=2, learning_rate=1.0)
-    with pytest.raises(ModelError, match="made with other --augment, --epochs, --lr; repeat its options, or give ano"):
+    with pytest.raises(UsageError, match="made with other --augment, --epochs, --lr; repeat its options, or give ano"):
         lesson.events(changed, options={"--augment": "strong", "--from": None}, resume=True)
 
 

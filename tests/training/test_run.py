@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ocrnn.data.labels import Sample
-from ocrnn.errors import CharsetError, LabelError, ModelError, OutputError, UsageError
+from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
 from ocrnn.image import load_lines
 from ocrnn.model.network import Network, with_classes
 from ocrnn.model.runtime import open_model
@@ -175,7 +175,7 @@ def test_a_resumed_run_keeps_the_score_of_its_best(digits: list[Sample], tmp_pat
     assert (about["name"], about["data"]) == ("run", f"{len(run.training)} lines of digits")
     digits[0].image.with_suffix(".gt.txt").write_text("999", encoding="utf-8")
     for change, name in (({}, "training lines|validation lines"), ({"augment": None}, "--augment")):
-        with pytest.raises(ModelError, match=f"made with other .*({name})"):
+        with pytest.raises(UsageError, match=f"made with other .*({name})"):
             list(Run.prepare(dataclasses.replace(asked, resume=True, **change)).events())  # type: ignore[arg-type]
 
 
