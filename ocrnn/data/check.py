@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ocrnn.charset import Charset
-from ocrnn.data.labels import Problem, Sample, twice
+from ocrnn.data.labels import twice
+from ocrnn.data.samples import Problem, Sample
 from ocrnn.errors import ImageError
 from ocrnn.image import LineFormat, load_lines
 from ocrnn.spec import Architecture

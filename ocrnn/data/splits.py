@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple, get_args
 
-from ocrnn.data.labels import Sample
+from ocrnn.data.samples import Sample
 from ocrnn.errors import LabelError, UsageError
 
 By = Literal["line", "document"]
