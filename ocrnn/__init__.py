@@ -2,7 +2,7 @@
 
 >>> from ocrnn import Reader
 >>> Reader.open().read("samples/receipt.png").text
-'TOTAL  12.40 EUR'
+'TOTAL 12.40 EUR'
 """
 
 from __future__ import annotations
