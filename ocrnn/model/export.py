@@ -20,16 +20,25 @@ _TRACED_PX = 64  # any width that leaves a frame; nothing of it stays in the gra
 
 
 def export_onnx(network: Network, spec: ModelSpec, path: str | Path) -> None:
-    """Store a network for ONNX Runtime: "images" (N, 1, H, W) in, "log_probs" (T, N, C) out, batch norms folded.
+    """Store a network for ONNX Runtime, as `build_graph` makes it and `save_graph` writes it."""
+    save_graph(build_graph(network, spec), path)
+
+
+def build_graph(network: Network, spec: ModelSpec) -> onnx.ModelProto:
+    """The network for ONNX Runtime: "images" (N, 1, H, W) in, "log_probs" (T, N, C) out, batch norms folded.
 
     The network stays as it is, on its device and in its mode. The shortcut head, used in training only, is left out.
-    A file that stands there is replaced only by a whole one. Raises OutputError when it cannot be written.
     """
     graph = onnx.load_from_string(_trace(network, spec.line_format.height))
     graph.producer_name = "ocrnn"
     graph.producer_version = ""
     onnx.helper.set_model_props(graph, {KEY: spec.to_json()})
     onnx.checker.check_model(graph)
+    return graph
+
+
+def save_graph(graph: onnx.ModelProto, path: str | Path) -> None:
+    """Store a graph: a file that stands there is replaced only by a whole one; OutputError if it cannot be written."""
     write_whole(Path(path), graph.SerializeToString(deterministic=True))
 
 

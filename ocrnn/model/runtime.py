@@ -115,12 +115,15 @@ class OnnxModel:
                 f"{path}: its network takes lines of {lines[0].shape[2]} px, its description says "
                 f"{spec.line_format.height}; export it again"
             )
+        # One that scales its numbers by all that it is given says N = 1: its lines go through one by one.
+        self._together = lines[0].shape[:1] != [1]
 
     def infer(self, images: Array) -> Array:
         """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
         _check(images, self.spec)
-        (log_probs,) = self._session.run(["log_probs"], {"images": images})
-        return np.asarray(log_probs, np.float32)
+        batches = [images] if self._together else [images[n : n + 1] for n in range(len(images))]
+        answers = [self._session.run(["log_probs"], {"images": batch})[0] for batch in batches]
+        return np.asarray(answers[0] if len(answers) == 1 else np.concatenate(answers, axis=1), np.float32)
 
 
 class TorchModel:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from ocrnn.charset import Charset
 from ocrnn.cli.main import program
@@ -37,6 +40,47 @@ def test_export_writes_the_same_model_to_read_with(trained: Path, tmp_path: Path
     assert str(tmp_path / "m.onnx") in done.stderr
     assert header(tmp_path / "m.onnx") == header(trained)
     open_model(tmp_path / "m.onnx")
+
+
+def test_export_in_whole_numbers(trained: Path, tmp_path: Path) -> None:
+    done = export(trained, "-o", tmp_path / "m.onnx", "--int8")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == ""
+    assert re.fullmatch(r"\S+m\.onnx: \d+\.\d MB; \d+ of 64 lines read differently\n", done.stderr)
+    assert header(tmp_path / "m.onnx") == header(trained)
+    open_model(tmp_path / "m.onnx")
+
+
+def test_whole_numbers_scaled_by_the_lines_of_a_folder(trained: Path, tmp_path: Path) -> None:
+    dice = np.random.default_rng(4)
+    (tmp_path / "lines" / "more").mkdir(parents=True)
+    for name in ("1.png", "2.png", "more/3.png"):
+        Image.fromarray(dice.integers(0, 255, (30, 90), np.uint8)).save(tmp_path / "lines" / name)
+    (tmp_path / "lines" / "more" / "broken.png").write_bytes(b"no picture")
+    one = export(trained, "-o", tmp_path / "one.onnx", "--int8", "--data", tmp_path / "lines")
+    assert one.exit_code == 0, one.output
+    broken, told = one.stderr.splitlines()
+    assert "broken.png: not a picture" in broken
+    assert "of 3 lines read differently" in told
+    assert export(trained, "-o", tmp_path / "other.onnx", "--int8").exit_code == 0
+    assert (tmp_path / "one.onnx").read_bytes() != (tmp_path / "other.onnx").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--data", "lines"), "belongs to --int8"),
+        (("--int8", "--data", "nosuch"), "nosuch: no such folder"),
+        (("--int8", "--data", "empty"), "holds no picture"),
+    ],
+)
+def test_whole_numbers_refuse(options: tuple[str, ...], says: str, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    paths = [tmp_path / option if not option.startswith("-") else option for option in options]
+    done = export(trained, "-o", tmp_path / "m.onnx", *paths)
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert says in done.stderr
+    assert not (tmp_path / "m.onnx").exists()
 
 
 @pytest.mark.parametrize(
