@@ -35,7 +35,8 @@ ocrnn train --data lines                  a model for these lines, from nothing
 ocrnn train --data lines --from latin     the shipped model goes on learning: fewer lines are enough
 ocrnn train --data lines --minutes 20 --out runs/receipts
 
-Exit status: 0 trained, 2 wrong use or nothing to train on, 3 model unusable, 130 stopped and saved.""",
+Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use or nothing to train on,
+3 model unusable, 130 stopped and saved.""",
 )
 @click.option(
     "--data",

@@ -350,6 +350,11 @@ def test_a_single_bad_picture_is_a_failure(run: Run, tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_a_line_of_one_pixel_is_read(run: Run, tmp_path: Path) -> None:
+    Image.new("L", (1, 1), 255).save(tmp_path / "dot.png")
+    assert run("read", "dot.png").exit_code == 0
+
+
 def test_a_limit_can_be_raised(run: Run, tmp_path: Path) -> None:
     Image.new("L", (3000, 1000), 255).save(tmp_path / "big.png")
     assert run("read", "big.png", "--max-pixels", 2_999_999).exit_code == 1

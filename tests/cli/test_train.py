@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import signal
@@ -147,6 +148,21 @@ def test_asked_to_stop_it_saves_and_goes_on_later(lines: Path, tmp_path: Path) -
     assert "was finished before; go on --from" in stderr
     assert "epoch " not in stderr
     assert (tmp_path / "run" / "best.onnx").stat().st_size == size
+
+
+def test_a_full_disk_while_saving_is_one_line_and_no_half_file(
+    lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    arguments = ("--minutes", "0.001", "--threads", "1", "-q")
+    status, stdout, stderr = ocrnn("train", "--data", lines, "--out", tmp_path / "run", *arguments)
+    assert (status, stdout) == (2, "")
+    assert stderr.endswith("cannot be written (No space left on device); make room, or choose another place\n")
+    assert stderr.count("\n") == 1
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_an_interrupt_before_the_training_is_one_line(
