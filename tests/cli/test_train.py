@@ -78,7 +78,7 @@ def test_a_minute_from_lines_to_a_model_that_reads(lines: Path, tmp_path: Path) 
         (["--data", "LINES", "--fonts", "LINES"], "add --synth"),
         (["--data", "LINES", "--synth", "--fonts", "EMPTY"], "no usable font file"),
         (["--data", "LINES", "--out", "LINES/00.txt"], "00.txt: cannot be written"),
-        (["--data", "LINES/00.txt"], "neither a folder nor "),
+        (["--data", "LINES/00.png"], "neither a folder nor "),
     ],
 )  # fmt: skip
 def test_wrong_use_is_one_line_at_the_start(
