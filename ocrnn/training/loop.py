@@ -300,7 +300,7 @@ def _ended(progress: Progress, settings: Settings) -> str | None:
     if settings.minutes is not None and progress.seconds > 60 * settings.minutes:
         return f"{settings.minutes:g} minutes are over"
     if settings.epochs is not None and done >= settings.epochs:
-        return f"{settings.epochs} epochs are done"
+        return f"epoch {settings.epochs} was the last asked for"
     if done - progress.best_epoch >= settings.patience:
         return f"no better validation CER for {settings.patience} epochs"
     return None

@@ -51,7 +51,7 @@ def test_it_learns_what_it_never_saw(many_digits: list[Sample], spec: ModelSpec,
     epochs = [event for event in lesson.events(settings) if isinstance(event, Epoch)]
     assert epochs[0].score.cer > 0.5
     assert min(epoch.score.cer for epoch in epochs) < 0.1
-    assert epochs[-1].stopped == "9 epochs are done"
+    assert epochs[-1].stopped == "epoch 9 was the last asked for"
     assert [row["epoch"] for row in epochs[-1].history] == list(range(1, 10))
     best = min(epochs, key=lambda epoch: epoch.score.cer)
     assert best.is_best

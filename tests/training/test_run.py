@@ -158,7 +158,7 @@ def test_one_line_and_lines_of_one_pixel(digits: list[Sample], tmp_path: Path) -
     run = Run.prepare(dataclasses.replace(alone, val=digits[0].image.parent))
     events = list(run.events())
     assert isinstance(events[-1], Epoch)
-    assert events[-1].stopped == "1 epochs are done"
+    assert events[-1].stopped == "epoch 1 was the last asked for"
 
 
 def test_a_resumed_run_keeps_the_score_of_its_best(digits: list[Sample], tmp_path: Path) -> None:
