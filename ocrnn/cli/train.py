@@ -44,8 +44,8 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
     multiple=True,
     type=_LABELS,
     metavar="DIR",
-    help="Folder of labelled lines: line.png with line.gt.txt or line.txt, or labels.tsv, labels.csv; or such a table "
-    "itself. May be repeated.",
+    help="Folder of labelled lines: line.png with line.gt.txt or line.txt, or a table of them: labels.tsv, .csv, "
+    ".jsonl or .json, metadata.jsonl, gt.txt, rec_gt.txt; or such a table itself. May be repeated.",
 )
 @click.option("--val", type=_LABELS, metavar="DIR", help="Lines to validate with.  [default: a part of the data]")
 @click.option(

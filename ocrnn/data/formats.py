@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ocrnn.data.samples import Problem, Sample, picture_key, shortened
@@ -18,7 +19,8 @@ from ocrnn.errors import LabelError
 from ocrnn.folders import find_files, is_picture
 
 FORMS_IN_WORDS = (
-    "the text of line.png in line.gt.txt or line.txt beside it, or pictures and texts in labels.tsv or labels.csv"
+    "the text of line.png in line.gt.txt or line.txt beside it, or pictures and texts in labels.tsv, labels.csv, "
+    "labels.jsonl, labels.json, metadata.jsonl, metadata.csv, gt.txt or rec_gt.txt"
 )
 """The forms of labels that are known, for errors and help."""
 
@@ -39,8 +41,16 @@ class Found:
     tolerated: Counter[str] = field(default_factory=Counter)
 
 
-_TABLES = (".tsv", ".csv")
-_TABLE_NAMES = tuple(f"labels{ending}" for ending in _TABLES)
+_HEADED = "metadata.csv"
+"""The table of Hugging Face's ImageFolder, whose first line always names columns."""
+_TABLE_NAMES = frozenset(
+    {"labels.tsv", "labels.csv", "labels.jsonl", "metadata.jsonl", _HEADED}
+    | {"labels.json"}  # of docTR
+    | {"gt.txt"}  # of deep-text-recognition-benchmark
+    | {f"rec_gt{part}.txt" for part in ("", "_train", "_val", "_eval", "_test")}  # of PaddleOCR
+)
+_UNNAMED = (".tsv", ".csv", ".jsonl")
+"""Endings under which a table of another name is likely one of labels."""
 _TEXTS = (".gt.txt", ".txt")
 
 
@@ -48,19 +58,24 @@ def find_labels(folder: Path) -> Found:
     """Look through a folder, or take one table of labels; raises LabelError where the path is neither."""
     if folder.is_file():
         if folder.suffix.lower() not in _TABLES:
-            raise LabelError(f"{folder}: neither a folder nor a table of labels; give a folder, a .tsv or a .csv")
+            raise LabelError(
+                f"{folder}: neither a folder nor a table of labels; give a folder, a .tsv, .csv, .jsonl, .json or .txt"
+            )
         return Found(root=folder.parent, tables=(folder,))
     if not folder.is_dir():
         raise LabelError(f"{folder}: no such folder; check the path")
     files = tuple(find_files(folder))
+    pictures = tuple(file for file in files if is_picture(file))
+    stems = {picture.with_suffix("") for picture in pictures}
+    # Beside gt.png, gt.txt is that picture's text.
+    tables = tuple(file for file in files if file.name.lower() in _TABLE_NAMES and file.with_suffix("") not in stems)
+    others = frozenset(files).difference(tables)
     return Found(
         root=folder,
-        tables=tuple(file for file in files if file.name.lower() in _TABLE_NAMES),
-        texts=tuple(file for file in files if file.suffix.lower() == ".txt"),
-        pictures=tuple(file for file in files if is_picture(file)),
-        other_tables=tuple(
-            file for file in files if file.suffix.lower() in _TABLES and file.name.lower() not in _TABLE_NAMES
-        ),
+        tables=tables,
+        texts=tuple(file for file in files if file.suffix.lower() == ".txt" and file in others),
+        pictures=pictures,
+        other_tables=tuple(file for file in files if file.suffix.lower() in _UNNAMED and file in others),
     )
 
 
@@ -76,9 +91,9 @@ def nothing_found(found: Found) -> str:
 
 
 def _tables(found: Found) -> Iterator[Sample | Problem]:
-    """Lines of every table, each a picture and its text."""
+    """Entries of every table, each a picture and its text, as the ending of its name has them."""
     for table in found.tables:
-        yield from _table(table, found)
+        yield from _TABLES[table.suffix.lower()](table, found)
 
 
 _IMAGE_COLUMNS = frozenset(
@@ -97,7 +112,8 @@ class _Columns:
     count: int = 2
 
 
-def _table(table: Path, found: Found) -> Iterator[Sample | Problem]:
+def _cell_table(table: Path, found: Found) -> Iterator[Sample | Problem]:
+    """Entries of a `.tsv` or `.csv`, whose first line may name columns."""
     is_tsv = table.suffix.lower() == ".tsv"
     delimiter, columns, empty = "", _Columns(), True
     for line in _lines(table, found.tolerated):
@@ -113,6 +129,14 @@ def _table(table: Path, found: Found) -> Iterator[Sample | Problem]:
                 if named is not None:
                     columns = named
                     continue
+                if table.name.lower() == _HEADED:
+                    # Its other columns may be about anything: the second of them is no text.
+                    yield Problem(
+                        f"{table}:{number}",
+                        "no column of pictures and of texts is named",
+                        "call them file_name and text, or rename the file if it is not about lines",
+                    )
+                    return
             empty = False
             yield _row(table, number, _cells(content, delimiter, is_tsv), columns, found)
         except csv.Error as fault:
@@ -123,7 +147,11 @@ def _table(table: Path, found: Found) -> Iterator[Sample | Problem]:
                 'close each quote, and write a quote in a text as ""',
             )
     if empty:
-        yield Problem(str(table), "the table is empty", "write a picture and its text on each line")
+        yield _empty(table)
+
+
+def _empty(table: Path) -> Problem:
+    return Problem(str(table), "the table is empty", "write a picture and its text on each line")
 
 
 def _cells(content: str, delimiter: str, is_tsv: bool) -> list[str]:
@@ -148,20 +176,26 @@ def _delimiter(content: str) -> str:
 def _named_columns(cells: list[str]) -> _Columns | None:
     """Columns, if these cells name at least the picture's and the text's."""
     names = [cell.strip().lower() for cell in cells]
-    image = next((place for place, name in enumerate(names) if name in _IMAGE_COLUMNS), None)
-    text = next((place for place, name in enumerate(names) if name in _TEXT_COLUMNS), None)
+    image, text = _first(names, _IMAGE_COLUMNS), _first(names, _TEXT_COLUMNS)
     if image is None or text is None:
         return None
     return _Columns(image, text, names.index("document") if "document" in names else None, len(names))
 
 
+def _first(names: list[str], known: frozenset[str]) -> int | None:
+    # A column called text is the text, even behind a label, which may be a class.
+    if "text" in known and "text" in names:
+        return names.index("text")
+    return next((place for place, name in enumerate(names) if name in known), None)
+
+
 def _row(table: Path, number: int, cells: list[str], columns: _Columns, found: Found) -> Sample | Problem:
     where = f"{table}:{number}"
-    kind = "tab" if table.suffix.lower() == ".tsv" else "comma or semicolon"
+    kind = "comma or semicolon" if table.suffix.lower() == ".csv" else "tab"
     if len(cells) == 1 and columns.count > 1:
         return Problem(where, f"no {kind} in {shortened(cells[0])}", f"write the picture, a {kind}, and its text")
     name = cells[columns.image].strip() if columns.image < len(cells) else ""
-    picture = _located(table.parent, name)
+    picture = _located(table.parent, name, found.root)
     if len(cells) != columns.count:
         found.named.add(picture_key(picture))
         remedy = (
@@ -174,12 +208,192 @@ def _row(table: Path, number: int, cells: list[str], columns: _Columns, found: F
     return Sample(picture, cells[columns.text], label_file=table, line_number=number, document=document)
 
 
-def _located(folder: Path, name: str) -> Path:
-    """Path of a picture that a table in a folder names, written with the slashes of any system."""
-    picture = folder / name
-    if "\\" in name and not os.path.isfile(picture):
-        picture = folder / name.replace("\\", "/")
-    return picture
+def _located(folder: Path, name: str, root: Path) -> Path:
+    """Path of a picture that a table names, counted from a folder and written with the slashes of any system.
+
+    Where none is there, the path may count from any folder above, as where a trainer is started in one; but only a
+    picture in the data folder is taken then, as a name like images/1.png may be anywhere.
+    """
+    spellings = (name, name.replace("\\", "/")) if "\\" in name else (name,)
+    inside = os.path.join(picture_key(root), "")
+    for base in (folder, *Path(os.path.abspath(folder)).parents):
+        for spelling in spellings:
+            picture = base / spelling
+            if (base == folder or picture_key(picture).startswith(inside)) and os.path.isfile(picture):
+                return picture
+    return folder / spellings[-1]
+
+
+# --- lists: lines of a path, a tab and a text ---
+
+
+def _list(table: Path, found: Found) -> Iterator[Sample | Problem]:
+    """Entries of a `.txt` as PaddleOCR and deep-text-recognition-benchmark have them: no names of columns, no quotes.
+
+    Nothing is escaped: a backslash or a quote in a text is one. In place of a path there may be a JSON list of several,
+    which PaddleOCR takes for pictures of one text. It also reads a text up to its first tab: here, such a line is bad.
+    """
+    empty = True
+    for line in _lines(table, found.tolerated):
+        empty = False
+        if isinstance(line, Problem):
+            yield line
+            continue
+        number, content = line
+        path, *rest = content.split("\t")
+        for name in _listed(path):
+            yield _row(table, number, [name, *rest], _Columns(), found)
+    if empty:
+        yield _empty(table)
+
+
+def _listed(path: str) -> list[str]:
+    if path.lstrip().startswith("["):
+        try:
+            names = json.loads(path)
+        except (ValueError, RecursionError):
+            return [path]
+        if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+            return names
+    return [path]
+
+
+# --- JSON ---
+
+
+def _json_lines(table: Path, found: Found) -> Iterator[Sample | Problem]:
+    """Entries of a `.jsonl`, an object on each line, as Hugging Face's ImageFolder has them in `metadata.jsonl`."""
+    empty = True
+    for line in _lines(table, found.tolerated):
+        empty = False
+        yield line if isinstance(line, Problem) else _json_line(table, *line, found)
+    if empty:
+        yield _empty(table)
+
+
+def _json_line(table: Path, number: int, content: str, found: Found) -> Sample | Problem:
+    where, remedy = f"{table}:{number}", 'write {"file_name": "line.png", "text": "its text"}'
+    try:
+        entry = json.loads(content)
+    except json.JSONDecodeError as fault:
+        return Problem(where, f"not JSON at column {fault.colno} ({fault.msg})", remedy)
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets thousands deep
+        return Problem(where, "not JSON of a label", remedy)
+    if not isinstance(entry, dict):
+        return Problem(where, f"{_json_kind(entry)} where an object is expected", remedy)
+    names = [key.strip().lower() for key in entry]
+    values = list(entry.values())
+    image, text = _first(names, _IMAGE_COLUMNS), _first(names, _TEXT_COLUMNS)
+    if image is None:
+        return Problem(where, "no picture is named", "write the picture's path as file_name")
+    sample = _json_entry(table, number, table.parent, values[image], "" if text is None else values[text], found)
+    if isinstance(sample, Problem):
+        return sample
+    if text is None:
+        found.named.add(picture_key(sample.image))
+        return Problem(where, f"no text is written for {sample.image.name}", "write it as text")
+    document = values[names.index("document")] if "document" in names else ""
+    return replace(sample, document=document.strip() if isinstance(document, str) else "")
+
+
+def _json_object(table: Path, found: Found) -> Iterator[Sample | Problem]:
+    """Entries of a `.json`, one object of names and texts as docTR has them: the names count from images beside it."""
+    content: list[str] = []
+    faults = 0
+    for line in _lines(table, found.tolerated):
+        if isinstance(line, Problem):
+            yield line
+            faults += 1
+        else:
+            content += [""] * (line[0] - len(content) - 1) + [line[1]]  # every line under its number
+    number = 0
+    try:
+        for number, name, text in _json_pairs("\n".join(content)) if content else ():
+            yield _json_entry(table, number, table.parent / "images", name, text, found)
+    except json.JSONDecodeError as fault:
+        yield Problem(
+            f"{table}:{fault.lineno}",
+            f"not JSON at column {fault.colno} ({fault.msg})",
+            'mend it, as nothing behind it is read; the whole is {"line.png": "its text", ...}',
+        )
+    except (ValueError, RecursionError):
+        yield Problem(str(table), "not JSON of labels", 'write {"line.png": "its text", ...}')
+    else:
+        if not number and not faults:
+            yield _empty(table)
+
+
+def _json_pairs(content: str) -> Iterator[tuple[int, str, object]]:
+    """Line number, name and value of each pair of an object, in turn; raises JSONDecodeError where it is none.
+
+    Unlike `json.loads`, this knows the lines and loses no value of a name that is there twice.
+    """
+    decode = json.JSONDecoder().raw_decode
+    place = _after(content, 0, "{", "an object of names and texts")
+    number, counted = 1, 0
+    first = _blank(content, place)
+    more = content[first : first + 1] != "}"
+    place = place if more else first + 1
+    while more:
+        place = _blank(content, place)
+        number, counted = number + content.count("\n", counted, place), place
+        if content[place : place + 1] != '"':
+            raise json.JSONDecodeError("Expecting the name of a picture in double quotes", content, place)
+        name, place = decode(content, place)
+        place = _after(content, place, ":", "':'")
+        value, place = decode(content, _blank(content, place))
+        yield number, name, value
+        place = _after(content, place, ",}", "',' or '}'")
+        more = content[place - 1] == ","
+    place = _blank(content, place)
+    if place < len(content):
+        raise json.JSONDecodeError("Extra data", content, place)
+
+
+def _blank(content: str, place: int) -> int:
+    """The first place from this one on that is not blank."""
+    while content[place : place + 1] in {" ", "\t", "\n", "\r"}:
+        place += 1
+    return place
+
+
+def _after(content: str, place: int, signs: str, expected: str) -> int:
+    """The place behind one of these signs, which is the next that is not blank."""
+    place = _blank(content, place)
+    if place == len(content) or content[place] not in signs:
+        raise json.JSONDecodeError(f"Expecting {expected}", content, place)
+    return place + 1
+
+
+def _json_entry(table: Path, number: int, folder: Path, name: object, text: object, found: Found) -> Sample | Problem:
+    where = f"{table}:{number}"
+    picture = _located(folder, name.strip(), found.root) if isinstance(name, str) else None
+    if picture is None or not (is_picture(picture) or os.path.isfile(picture)):
+        return Problem(where, f"{shortened(str(name))} is not the name of a picture", "write its path")
+    if not isinstance(text, str):
+        found.named.add(picture_key(picture))
+        return Problem(
+            where, f"the label of {picture.name} is {_json_kind(text)} and no text", "write the text between quotes"
+        )
+    return Sample(picture, text, label_file=table, line_number=number)
+
+
+def _json_kind(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, (int, float)):
+        return "a number"
+    return "a text" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
+
+
+_TABLES: dict[str, Callable[[Path, Found], Iterator[Sample | Problem]]] = {
+    ".tsv": _cell_table,
+    ".csv": _cell_table,
+    ".txt": _list,
+    ".jsonl": _json_lines,
+    ".json": _json_object,
+}
+"""What reads a table of labels, by the ending of its name."""
 
 
 # --- a text beside each picture ---

@@ -32,12 +32,21 @@ class LabelSet:
 def read_labels(folder: str | Path) -> LabelSet:
     """Samples of every label below a folder, or of one table of labels given by its own path.
 
-    Looks everywhere below the folder for tables called `labels.tsv` or `labels.csv`, then for `STEM.gt.txt`, or where
-    there is none `STEM.txt`, beside each picture STEM.png that no table names (STEM.bin.png and STEM.nrm.png too).
-    A table has a picture and its text on each line, the picture's path counted from the table's own folder. Its first
-    line may name columns: one of image, path, file..., one of text, label, transcription..., and document. TSV knows no
-    quotes: text stands as it is between the tabs. CSV is cut at commas, or at semicolons or tabs where its first line
-    shows those, and quotes as spreadsheets do.
+    Looks everywhere below the folder for tables of labels, then for `STEM.gt.txt`, or where there is none `STEM.txt`,
+    beside each picture STEM.png that no table names (STEM.bin.png and STEM.nrm.png too). The tables are:
+
+    - `labels.tsv`, `labels.csv`, and `metadata.csv` as Hugging Face's ImageFolder has it: a picture and its text on
+      each line. The first line may name columns, that of metadata.csv must: one of image, path, file_name..., one of
+      text, label, transcription..., and document. TSV knows no quotes: text stands as it is between the tabs. CSV is
+      cut at commas, or at semicolons or tabs where its first line shows those, and quotes as spreadsheets do.
+    - `labels.jsonl` and ImageFolder's `metadata.jsonl`: an object on each line, with those names for its keys.
+    - `gt.txt` of deep-text-recognition-benchmark, `rec_gt.txt` of PaddleOCR, and its parts (`rec_gt_train.txt`): a
+      path, a tab and a text on each line, as they stand. All parts in a folder are read; give one by its path to read
+      it alone.
+    - `labels.json` of docTR: one object of names and texts.
+
+    Pictures count from the table's own folder, those of docTR from images in it; or from a folder above, where that
+    leads to a picture in the data folder.
 
     A line's document is what a table's column of that name says; else the first folder between data folder and
     picture, unless it is only called images or lines; else the file name without its last number, `page_018` of
@@ -78,6 +87,10 @@ def twice(sample: Sample, first: Sample) -> Problem:
     )
 
 
+_NO_CHARACTERS = {"Cc": "a control character", "Cs": "half a character"}
+"""Categories of code points that no picture shows; JSON can write half of a pair of UTF-16."""
+
+
 def _cleaned(sample: Sample, samples: Mapping[str, Sample], found: Found) -> Sample | Problem:
     """A sample with its text in order and its name and document known; or the reason why it is none."""
     key = picture_key(sample.image)
@@ -89,9 +102,9 @@ def _cleaned(sample: Sample, samples: Mapping[str, Sample], found: Found) -> Sam
     stripped = text.strip()
     if not stripped:
         return Problem(sample.where, f"the label of {sample.image.name} is empty", "write its text or remove the line")
-    bad = next((c for c in stripped if c == "\ufffd" or unicodedata.category(c) == "Cc"), None)
+    bad = next((c for c in stripped if c == "\ufffd" or unicodedata.category(c) in _NO_CHARACTERS), None)
     if bad is not None:
-        kind = "the mark of a lost character" if bad == "\ufffd" else "a control character"
+        kind = "the mark of a lost character" if bad == "\ufffd" else _NO_CHARACTERS[unicodedata.category(bad)]
         return Problem(
             sample.where, f"the label holds {kind}, U+{ord(bad):04X}", "write the character that the picture shows"
         )
@@ -109,9 +122,9 @@ def _missing(sample: Sample) -> Problem:
             f"{shortened(sample.image.name)} is not the name of a picture",
             "write the picture first, then its text; call the columns image and text if this line names them",
         )
-    return Problem(
-        sample.where, f"no picture at {sample.image}", "check the path, which counts from the folder of the labels"
-    )
+    is_doctr = sample.label_file is not None and sample.label_file.suffix.lower() == ".json"
+    base = "images beside the labels" if is_doctr else "the folder of the labels"
+    return Problem(sample.where, f"no picture at {sample.image}", f"check the path, which counts from {base}")
 
 
 def _name(picture: Path, root: Path) -> str:

@@ -47,7 +47,7 @@ class Problem:
 
 def picture_key(picture: Path) -> str:
     """The same string for two spellings of one path."""
-    return os.path.normcase(os.path.normpath(picture))
+    return os.path.normcase(os.path.abspath(picture))
 
 
 def shortened(text: str) -> str:

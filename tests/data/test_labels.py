@@ -324,7 +324,7 @@ def test_a_problem_is_one_line_whatever_the_name(tmp_path: Path) -> None:
 def test_a_folder_without_labels_names_the_forms_looked_for(tmp_path: Path) -> None:
     laid(tmp_path, {"a.png": "", "b.png": "", "readme.txt": "x"})
     with pytest.raises(
-        LabelError, match=r"no labels found for 2 pictures; .*line\.gt\.txt.*labels\.tsv or labels\.csv"
+        LabelError, match=r"no labels found for 2 pictures; .*line\.gt\.txt.*labels\.tsv, labels\.csv,.* or rec_gt\.txt"
     ):
         read_labels(tmp_path)
     laid(tmp_path, {"train.tsv": "a.png\tx\n"})
