@@ -135,7 +135,7 @@ def _name(picture: Path, root: Path) -> str:
     return unicodedata.normalize("NFC", PurePath(name).as_posix())
 
 
-_HOLDERS = frozenset({"images", "image", "imgs", "img", "pictures", "crops", "lines"})
+_HOLDERS = frozenset({"images", "image", "imgs", "img", "pictures", "crops", "crop_img", "lines"})
 """Folders that say what they hold and not which document it is from."""
 
 

@@ -145,6 +145,7 @@ def test_a_readme_is_no_label(tmp_path: Path) -> None:
         ("IMG/page_018_line_3.png", "page_018_line"),
         ("page_018_003.png", "page_018"),
         ("page 18-3.bin.png", "page 18"),
+        ("crop_img/receipt 7_crop_12.jpg", "receipt 7_crop"),
         ("line.png", ""),
         ("17.png", ""),
         ("lines/book/17.png", ""),
