@@ -82,12 +82,13 @@ class LineFormat:
         inner = max(1, round(width * self.height / height))
         method = cv2.INTER_AREA if height > self.height else cv2.INTER_CUBIC
         small = cv2.resize(grey, (inner, self.height), interpolation=method)
-        if _is_dark(small):
+        low, high = _range(small)
+        if _is_dark(small, (low + high) / 2):
             # Turned before it is resized: only so do a negative and its positive become the same line to the bit.
             small = cv2.resize(255 - grey, (inner, self.height), interpolation=method)
-        ink = _ink(small)
+            low, high = _range(small)
         line = np.zeros((1, self.height, full), np.float32)
-        line[0, :, self.margin : self.margin + inner] = ink
+        line[0, :, self.margin : self.margin + inner] = cv2.LUT(small, _ink(low, high))
         return line
 
 
@@ -98,20 +99,18 @@ def check_whole(thing: str, *, least: int = 1, **numbers: int) -> None:
             raise ValueError(f"{thing}: {name} is {number!r}")
 
 
-def _is_dark(grey: npt.NDArray[Any]) -> bool:
-    """Tell whether a grey line (h, w) is light on dark."""
-    low, high = _range(grey)
-    middle = (low + high) / 2
+def _is_dark(grey: npt.NDArray[Any], middle: float) -> bool:
+    """Tell whether a grey line (h, w) with this grey between its ink and its ground is light on dark."""
     border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+    light, light_border = (np.count_nonzero(part > middle) / part.size for part in (grey, border))
     # Letters cover less than half of a line; where a bold word covers more, its border still shows the ground.
-    return 0.5 * float(np.mean(grey > middle)) + 0.5 * float(np.mean(border > middle)) < 0.5
+    return bool(0.5 * light + 0.5 * light_border < 0.5)
 
 
-def _ink(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Ink (h, w), 0 ground to 1 stroke, of a grey line on light ground: its contrast stretched to the whole range."""
-    low, high = _range(grey)
+def _ink(low: int, high: int) -> npt.NDArray[np.float32]:
+    """Ink of each of the 256 greys, 0 ground to 1 stroke: the contrast of a line stretched to the whole range."""
     # Less than 24 levels between ground and ink is noise on an empty picture: stretching it would invent strokes.
-    ink = (high - grey.astype(np.float32)) / np.float32(max(high - low, 24))
+    ink = (high - np.arange(256, dtype=np.float32)) / np.float32(max(high - low, 24))
     return np.clip(ink, 0.0, 1.0, out=ink)
 
 

@@ -60,9 +60,12 @@ def greedy(log_probs: LogProbs) -> Hypothesis:
     >>> greedy(frames).spans
     ((0, 2), (3, 4), (4, 5))
     """
-    scores = checked(log_probs)
-    runs = list(_runs(scores.argmax(axis=1).tolist()))
-    logp = float(scores.max(axis=1).sum())
+    _check_shape(log_probs)
+    path = log_probs.argmax(axis=1)
+    # The highest of a frame stands for the whole of it: NaN is the highest of whatever holds it.
+    highest = checked(log_probs[np.arange(len(path)), path][:, None])
+    runs = list(_runs(path.tolist()))
+    logp = float(highest[:, 0].sum())
     return Hypothesis(tuple(number for number, _ in runs), logp, tuple(span for _, span in runs))
 
 
@@ -171,12 +174,16 @@ def character_confidences(log_probs: LogProbs, hypothesis: Hypothesis) -> tuple[
 
 def checked(log_probs: LogProbs) -> Scores:
     """The same (T, C) in float64; ValueError for what is no table of log-probabilities, or holds NaN."""
-    if log_probs.ndim != 2 or log_probs.shape[1] == 0:
-        raise ValueError(f"log_probs has shape {log_probs.shape}; give (T, C), one line at a time")
+    _check_shape(log_probs)
     # Rounding leaves a sure class a little above 0; raw logits and NaN are what this is to catch.
     if not (log_probs <= 1e-3).all():
         raise ValueError("log_probs holds NaN or a positive number; give the logarithm of a softmax")
     return np.asarray(log_probs, dtype=np.float64)
+
+
+def _check_shape(log_probs: LogProbs) -> None:
+    if log_probs.ndim != 2 or log_probs.shape[1] == 0:
+        raise ValueError(f"log_probs has shape {log_probs.shape}; give (T, C), one line at a time")
 
 
 def _runs(path: Iterable[int]) -> Iterator[tuple[int, Span]]:
