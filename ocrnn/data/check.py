@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from ocrnn.charset import Charset
 from ocrnn.data.labels import twice
 from ocrnn.data.samples import Problem, Sample
 from ocrnn.errors import ImageError
-from ocrnn.image import LineFormat, load_lines
+from ocrnn.image import LineFormat
 from ocrnn.spec import Architecture
 
 MAX_COLUMNS = 2400
@@ -46,15 +45,15 @@ def check_samples(
     widths: list[int] = []
     problems: list[Problem] = []
     strangers: Counter[str] = Counter()
-    taken: dict[tuple[str, int], Sample] = {}
+    taken: dict[object, Sample] = {}
     width = 0
     for sample in samples:
         strangers.update(character for character in sample.text if character not in charset)
-        page = os.path.realpath(sample.image), sample.page
+        page = sample.key
         problem = twice(sample, taken[page]) if page in taken else _label_problem(sample, charset)
         if problem is None:
             try:
-                height_px, width_px = _size(sample)
+                height_px, width_px = sample.load().shape
             except ImageError as error:
                 what, _, remedy = str(error).rpartition("; ")
                 # That limit can be raised for reading alone: what is so large is no line to learn from.
@@ -90,7 +89,7 @@ _NAMED = 6
 
 def _label_problem(sample: Sample, charset: Charset) -> Problem | None:
     if not sample.text.strip():
-        return Problem(sample.where, f"the label of {sample.image.name} is empty", "write its text or remove the line")
+        return Problem(sample.where, f"the label of {sample.title} is empty", "write its text or remove the line")
     strangers = charset.strangers(sample.text)
     if strangers:
         named = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in strangers[:_NAMED])
@@ -101,19 +100,10 @@ def _label_problem(sample: Sample, charset: Charset) -> Problem | None:
     return None
 
 
-def _size(sample: Sample) -> tuple[int, int]:
-    """(height, width) in pixels of a sample's page; raises ImageError where there is no such page to learn from."""
-    pages = load_lines(sample.image)
-    if len(pages) > 1:
-        raise ImageError(f"{sample.image}: {len(pages)} pages with one label; save each page as a picture of its own")
-    height_px, width_px = pages[0].shape
-    return height_px, width_px
-
-
 def _size_problem(sample: Sample, width: int, height: int) -> Problem:
     return Problem(
         sample.where,
-        f"{sample.image.name} makes a line of {width}x{height} pixels, over the {MAX_COLUMNS} columns of training",
+        f"{sample.title} makes a line of {width}x{height} pixels, over the {MAX_COLUMNS} columns of training",
         "cut the picture into shorter lines",
     )
 
@@ -126,7 +116,7 @@ def _width_problem(sample: Sample, charset: Charset, frames: int, size_px: tuple
     upright = "turn the picture" if height_px > width_px else "stretch the picture sideways"
     return Problem(
         sample.where,
-        f"{len(sample.text)} characters need {needed} frames, but {sample.image.name} "
+        f"{len(sample.text)} characters need {needed} frames, but {sample.title} "
         f"of {width_px}x{height_px} px gives {frames}",
         f"check that the text is this picture's; if it is, {upright} or train without it",
     )

@@ -77,12 +77,10 @@ def read_labels(folder: str | Path) -> LabelSet:
 def twice(sample: Sample, first: Sample) -> Problem:
     """Problem of a sample whose picture an earlier one has named."""
     if sample.text == first.text:
-        return Problem(
-            sample.where, f"{sample.image.name} already has this label at {first.where}", "remove one of the two"
-        )
+        return Problem(sample.where, f"{sample.title} already has this label at {first.where}", "remove one of the two")
     return Problem(
         sample.where,
-        f"{sample.image.name} already has another label at {first.where}, which is taken: {shortened(first.text)}",
+        f"{sample.title} already has another label at {first.where}, which is taken: {shortened(first.text)}",
         "keep the right one of the two",
     )
 

@@ -5,24 +5,64 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+from ocrnn.errors import ImageError
+from ocrnn.image import MAX_PIXELS, Grey, load_lines
 
 
-@dataclass(frozen=True)
+class Part(Protocol):
+    """Where a picture is that is no file of its own: on a page, or in a file that holds many.
+
+    Small, frozen, hashable; `str` is what the picture is called inside of that file.
+    """
+
+    def load(self, holder: Path, max_pixels: int) -> Grey:
+        """Picture (h, w) out of the file that holds it; raises ImageError naming both."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A picture and its text, in Unicode form NFC and without spaces at its ends.
 
-    `page` counts from 0 in a picture of several; `label_file` and `line_number` (from 1) say where the text is written.
+    `image` is the picture's file, or with a `part` the file that holds it among others. `page` counts from 0 and is for
+    pictures of several pages; `label_file` and `line_number` (from 1) say where the text is written.
     `document` is the book, page or form the line belongs to, "" where nothing tells; `name` is the picture's path
     from the data folder on, with slashes: it stays the same when the folder moves.
     """
 
     image: Path
     text: str
-    page: int = 0
+    page: int | None = None
     label_file: Path | None = None
     line_number: int | None = None
     document: str = ""
     name: str = ""
+    part: Part | None = None
+
+    def load(self, *, max_pixels: int = MAX_PIXELS) -> Grey:
+        """Picture (h, w) of this line, whatever holds it: the one way to open it. Raises ImageError that names it.
+
+        A file of several pages is refused where `page` does not say which.
+        """
+        if self.part is not None:
+            return self.part.load(self.image, max_pixels)
+        pages = load_lines(self.image, max_pixels=max_pixels)
+        if self.page is None and len(pages) > 1:
+            raise ImageError(f"{self.image}: {len(pages)} pages with one label; save each page as a picture of its own")
+        if (self.page or 0) >= len(pages):
+            raise ImageError(f"{self.image}: has no page {(self.page or 0) + 1}; mend the label")
+        return pages[self.page or 0]
+
+    @property
+    def title(self) -> str:
+        """What the picture is called, for a person who knows where the label is: `7.png`; `7.png of 3.tar`."""
+        return self.image.name if self.part is None else f"{self.part} of {self.image.name}"
+
+    @property
+    def key(self) -> tuple[str, int, Part | None]:
+        """The same for two samples of one picture, whatever its path is called and however it is linked."""
+        return os.path.realpath(self.image), self.page or 0, self.part
 
     @property
     def where(self) -> str:

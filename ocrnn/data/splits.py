@@ -57,7 +57,7 @@ def split_by_hash(samples: Iterable[Sample], share: float = 0.1, seed: int = 0, 
 def _line(sample: Sample) -> str:
     """What names a line: without the ending, so that it stays on its side when PNG files become JPEG files."""
     name = PurePosixPath(sample.name or sample.image.as_posix())
-    return f"{name.with_suffix('')}#{sample.page}"
+    return f"{name.with_suffix('')}#{sample.page or 0}"
 
 
 def _document(sample: Sample) -> str:

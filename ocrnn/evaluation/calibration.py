@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from ocrnn.data.labels import Sample
 from ocrnn.decoding.ctc import greedy, log_probability, tempered
-from ocrnn.image import load_lines
 from ocrnn.metrics import fold
 from ocrnn.model.runtime import Model
 
@@ -64,7 +63,7 @@ def calibration_error(confidences: Iterable[float], right: Iterable[bool], *, bi
 
 def _read(model: Model, sample: Sample) -> tuple[Frames, tuple[int, ...], bool]:
     """Log-probabilities (T, C) of a sample, what they read as, and whether that is its label."""
-    line = model.spec.line_format.prepare(load_lines(sample.image)[sample.page])
+    line = model.spec.line_format.prepare(sample.load())
     log_probs = np.ascontiguousarray(model.infer(line[None])[:, 0])
     classes = greedy(log_probs).classes
     return log_probs, classes, fold(model.spec.charset.decode(classes)) == fold(sample.text)

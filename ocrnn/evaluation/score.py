@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 from typing import TYPE_CHECKING
 
 from ocrnn.errors import ImageError
@@ -12,7 +13,7 @@ from ocrnn.reading import Reading
 
 if TYPE_CHECKING:
     from ocrnn.data.labels import Sample
-    from ocrnn.transcribe.reader import Reader, Result
+    from ocrnn.transcribe.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,9 @@ class Evaluation:
 
 def read_samples(samples: Iterable[Sample], reader: Reader, *, batch_size: int = 16) -> Iterator[ReadSample]:
     """Read labelled lines in their order, each as soon as it is there; a picture that fails stops nothing."""
-    samples = list(samples)
-    results = reader.read_sources((sample.image for sample in samples), batch_size=batch_size)
-    for sample, pages in zip(samples, results, strict=True):
-        yield _read_sample(sample, pages)
+    samples, sources = tee(samples)  # the reader is ahead by a window of lines, and no more are held
+    for sample, result in zip(samples, reader.read_many(sources, batch_size=batch_size), strict=True):
+        yield _read_sample(sample, result.outcome)
 
 
 def evaluate(lines: Iterable[ReadSample], *, resamples: int = 1000, seed: int = 0) -> Evaluation:
@@ -62,13 +62,8 @@ def evaluate(lines: Iterable[ReadSample], *, resamples: int = 1000, seed: int = 
     return Evaluation(score(readings, truths, resamples=resamples, seed=seed), lines)
 
 
-def _read_sample(sample: Sample, pages: Sequence[Result]) -> ReadSample:
+def _read_sample(sample: Sample, outcome: Reading | ImageError) -> ReadSample:
     name = sample.name or str(sample.image)
-    outcome: Reading | ImageError
-    if sample.page < len(pages):
-        outcome = pages[sample.page].outcome
-    else:
-        outcome = ImageError(f"{name}: has no page {sample.page + 1}; mend the label")
     if isinstance(outcome, ImageError):
         return ReadSample(name, sample.text, "", 0.0, len(fold(sample.text)), str(outcome))
     edits = distance(fold(outcome.text), fold(sample.text))

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ocrnn.data.check import MAX_COLUMNS, minimum_frames
 from ocrnn.data.labels import Sample
-from ocrnn.image import Grey, Line, load_lines
+from ocrnn.image import Grey, Line
 from ocrnn.spec import ModelSpec
 from ocrnn.synth.degrade import Strength, augment
 
@@ -86,7 +86,7 @@ class RealLines:
         kept = self._cache.get(index)
         if kept is not None:
             return np.asarray(cv2.imdecode(kept, cv2.IMREAD_GRAYSCALE), np.uint8)
-        grey = load_lines(sample.image)[sample.page]
+        grey = sample.load()
         if self._room > 0:
             packed = cv2.imencode(".png", grey, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
             self._cache[index] = packed.astype(np.uint8, copy=False)

@@ -223,7 +223,7 @@ def validate(network: Network, spec: ModelSpec, samples: Sequence[Sample]) -> tu
     """Score of the network by the reader its users will have, and (label, reading) of each line. Raises ImageError."""
     readings = []
     try:
-        for result in Reader(TorchModel(network, spec)).read_many(sample.image for sample in samples):
+        for result in Reader(TorchModel(network, spec)).read_many(samples):
             if isinstance(result.outcome, ImageError):
                 raise result.outcome
             readings.append(result.outcome.text)

@@ -240,12 +240,12 @@ def _without(
     samples: tuple[Sample, ...], held_out: tuple[Sample, ...]
 ) -> tuple[tuple[Sample, ...], tuple[Problem, ...]]:
     """Samples whose pictures are not held out, and a problem for each that is: it would be judged by heart."""
-    kept = {os.path.realpath(sample.image) for sample in held_out}
+    kept = {sample.key for sample in held_out}
     left: list[Sample] = []
     leaks: list[Problem] = []
     for sample in samples:
-        if os.path.realpath(sample.image) in kept:
-            what = f"{sample.image.name} is in --val too, and only validated with"
+        if sample.key in kept:
+            what = f"{sample.title} is in --val too, and only validated with"
             leaks.append(Problem(sample.where, what, "keep the two apart"))
         else:
             left.append(sample)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ocrnn.data.samples import Sample
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.ctc import Hypothesis, character_confidences, greedy, log_probabilities, tempered
 from ocrnn.errors import ImageError, UsageError
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from ocrnn.model.runtime import Model
 
-Source: TypeAlias = "str | Path | bytes | BinaryIO | Grey | Image.Image"
-"""Whatever `load_lines` opens: a path, a file's bytes, an open binary file, an array or a PIL image."""
+Source: TypeAlias = "str | Path | bytes | BinaryIO | Grey | Image.Image | Sample"
+"""What `load_lines` opens, a path, a file's bytes, an open binary file, an array or a PIL image; a labelled picture."""
 Decoder = Literal["greedy", "beam"]
 
 BEAM_WIDTH = 16
@@ -186,7 +187,10 @@ class Reader:
         for number, source in enumerate(sources):
             name = _name(source)
             try:
-                greys = load_lines(source, max_pixels=self._max_pixels)
+                if isinstance(source, Sample):
+                    greys = [source.load(max_pixels=self._max_pixels)]
+                else:
+                    greys = load_lines(source, max_pixels=self._max_pixels)
             except ImageError as error:
                 yield _Page(number, name, 1, 1, error)
                 continue
@@ -264,6 +268,8 @@ def _titled(name: str, page: int, pages: int) -> str:
 
 def _name(source: Source) -> str:
     """What a source is called in results and errors; as `load_lines` calls it."""
+    if isinstance(source, Sample):
+        return str(source.image) if source.part is None else f"{source.image}: {source.part}"
     if isinstance(source, (str, os.PathLike)):
         return str(source)
     if isinstance(source, bytes):
