@@ -1,0 +1,220 @@
+"""Pages for a browser that need nothing else: style, tables, lines with their pictures, truth against reading.
+
+They open from a disk, in light and dark, on a telephone; nothing is fetched and nothing runs, which the page itself
+forbids. Every text that comes from data goes through `escaped`.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ocrnn.image import Grey
+from ocrnn.metrics import fold
+
+_HIGHEST_PX, _WIDEST_PX = 48, 1600
+_QUALITY = 60
+"""Of WebP: a line of print takes 4 KB and can be read."""
+_MOST_CELLS = 1_000_000
+"""Texts differing over more than this (characters times characters) are not compared one by one: it would take seconds."""
+
+_STYLE = """
+:root { color-scheme: light dark; --ground: #fff; --ink: #1c1e21; --faint: #5f6670; --rule: #d5d9de; --soft: #f3f5f7;
+  --wrong: #ffd7d5; --wrong-ink: #82071e; --blue: #0b62c4; --orange: #b45309; --grey: #6b7280; --warn: #fff3cd; }
+@media (prefers-color-scheme: dark) { :root { --ground: #14171a; --ink: #e4e7ea; --faint: #9aa3ad; --rule: #363c43;
+  --soft: #1e2328; --wrong: #5c1a1f; --wrong-ink: #ffc9c9; --blue: #6cb2ff; --orange: #f0a45d; --grey: #9aa3ad;
+  --warn: #40351a; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1rem; max-width: 68rem; background: var(--ground); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; }
+h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; padding-top: .5rem; border-top: 1px solid var(--rule); }
+h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
+p { margin: .5rem 0; max-width: 46rem; }
+.note, figcaption, .line header span { color: var(--faint); font-size: .875rem; }
+.advice { background: var(--warn); border-left: 4px solid var(--orange); padding: .5rem .75rem; }
+.scroll { overflow-x: auto; max-width: 100%; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9375rem; overflow-wrap: normal; }
+th, td { text-align: right; padding: .2rem .75rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }
+th { font-weight: 600; color: var(--faint); }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; }
+dt { color: var(--faint); }
+dd { margin: 0; font-variant-numeric: tabular-nums; min-width: 0; }
+figure { margin: .5rem 0 1rem; }
+svg { width: 100%; max-width: 36rem; height: auto; font: 11px system-ui, sans-serif; fill: var(--ink); display: block; }
+img { height: 40px; width: auto; max-width: none; display: block; background: #fff; }
+.picture { overflow-x: auto; border: 1px solid var(--rule); background: #fff; width: fit-content; max-width: 100%; }
+.line { margin: .75rem 0 1.25rem; }
+.line header { display: flex; flex-wrap: wrap; gap: 0 .75rem; align-items: baseline; }
+.pair { font: 15px/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; margin: .35rem 0 0; }
+.pair > span { display: inline-block; vertical-align: top; white-space: pre; }
+.pair > span > span { display: block; min-height: 1.45em; padding: 0 1px; unicode-bidi: isolate; }
+.pair > .differs > span { background: var(--wrong); color: var(--wrong-ink); text-align: center; }
+.pair > .names > span { color: var(--faint); padding-right: 1ch; }
+@media (max-width: 30rem) { body { padding: .75rem; } dl { grid-template-columns: 1fr; gap: 0; }
+  dd { margin-bottom: .4rem; } th, td { padding: .2rem .45rem; } }
+"""
+
+# Marks what one of the two texts lacks, so that a space too many is seen too.
+_GAP, _SPACE = "∅", "␣"
+
+
+def page(title: str, parts: Iterable[str]) -> bytes:
+    """A whole page as UTF-8; `title` is text, `parts` are HTML."""
+    body = "\n".join(parts)
+    text = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escaped(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{escaped(title)}</h1>
+{body}
+</body>
+</html>
+"""
+    return text.encode()
+
+
+def escaped(text: object) -> str:
+    """Text as HTML; what has no shape or cannot be encoded is spelled out.
+
+    >>> escaped('<b>\\u202e"')
+    '&lt;b&gt;\\\\u202e&quot;'
+    """
+    return html.escape("".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(text)))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows of texts and numbers under their headings; the first column stands left."""
+    head = "".join(f"<th>{escaped(cell)}</th>" for cell in header)
+    body = "\n".join("<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> str:
+    """Names with what they are, below one another."""
+    return "<dl>" + "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in pairs) + "</dl>"
+
+
+def picture(grey: Grey, what: str) -> str:
+    """Picture (h, w) inside of the page, small enough to have many; `what` says what it shows."""
+    scale = min(1.0, _HIGHEST_PX / grey.shape[0], _WIDEST_PX / grey.shape[1])
+    if scale < 1:
+        size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
+        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    stored = io.BytesIO()
+    Image.fromarray(grey).save(stored, "WEBP", quality=_QUALITY)
+    data = base64.b64encode(stored.getvalue()).decode()
+    return f'<div class="picture"><img src="data:image/webp;base64,{data}" alt="{escaped(what)}"></div>'
+
+
+def line(name: str, note: str, shown: str, truth: str, reading: str) -> str:
+    """One labelled line: what it is called, a note, its picture as `shown`, and its label above what was read."""
+    return (
+        f'<section class="line"><header><strong>{escaped(name)}</strong><span>{escaped(note)}</span></header>'
+        f"{shown}{comparison(truth, reading)}</section>"
+    )
+
+
+def comparison(truth: str, reading: str) -> str:
+    """Label above reading, in pieces that may wrap, those that count as wrong marked."""
+    pieces = ['<span class="names"><span>label</span><span>read</span></span>']
+    for above, below, same in _runs(truth, reading):
+        kind = "" if same else ' class="differs"'
+        upper, lower = (escaped(text if same else text.replace(" ", _SPACE) or _GAP) for text in (above, below))
+        pieces.append(f"<span{kind}><span>{upper}</span><span>{lower}</span></span>")
+    told = escaped(f"label: {truth}; read: {reading}")
+    return f'<div class="pair" role="img" aria-label="{told}">{"".join(pieces)}</div>'
+
+
+def _runs(truth: str, reading: str) -> Iterator[tuple[str, str, bool]]:
+    """Both texts in pieces: (of the truth, of the reading, whether they count as the same).
+
+    Pieces that are the same end at spaces, where a page may break the line.
+    """
+    above, below, same = "", "", True
+    for left, right, equal in _aligned(_units(truth), _units(reading)):
+        if (above or below) and (equal != same or (same and above.endswith(" "))):
+            yield above, below, same
+            above = below = ""
+        above, below, same = above + left, below + right, equal
+    if above or below:
+        yield above, below, same
+
+
+_Unit = tuple[str, str]
+"""A character with its marks as it is written, and after folding."""
+
+
+def _units(text: str) -> list[_Unit]:
+    """Characters of a text, each with its combining marks; what folds to several (… or ﬁ) is written so."""
+    units: list[_Unit] = []
+    for cluster in _clusters(" ".join(text.split())):
+        folded = list(_clusters(fold(cluster) or " "))
+        units += [(cluster, folded[0])] if len(folded) == 1 else [(part, part) for part in folded]
+    return units
+
+
+def _clusters(text: str) -> Iterator[str]:
+    cluster = ""
+    for character in text:
+        if cluster and not unicodedata.combining(character):
+            yield cluster
+            cluster = ""
+        cluster += character
+    if cluster:
+        yield cluster
+
+
+def _aligned(truth: Sequence[_Unit], reading: Sequence[_Unit]) -> Iterator[tuple[str, str, bool]]:
+    """Pairs (of the truth, of the reading, same) with the fewest differences; "" where one lacks something."""
+    start, end = 0, 0
+    shorter = min(len(truth), len(reading))
+    while start < shorter and truth[start][1] == reading[start][1]:
+        start += 1
+    while end < shorter - start and truth[-1 - end][1] == reading[-1 - end][1]:
+        end += 1
+    yield from ((t[0], r[0], True) for t, r in zip(truth[:start], reading[:start], strict=True))
+    yield from _compared(truth[start : len(truth) - end], reading[start : len(reading) - end])
+    tail = zip(truth[len(truth) - end :], reading[len(reading) - end :], strict=True)
+    yield from ((t[0], r[0], True) for t, r in tail)
+
+
+def _compared(truth: Sequence[_Unit], reading: Sequence[_Unit]) -> Iterator[tuple[str, str, bool]]:
+    """What `_aligned` gives, by the table of Wagner and Fischer 1974."""
+    if len(truth) * len(reading) > _MOST_CELLS:
+        yield "".join(t for t, _ in truth), "".join(r for r, _ in reading), False
+        return
+    # costs[i][j]: fewest edits between what follows unit i of the truth and unit j of the reading.
+    costs = [[0] * len(reading) + [len(truth) - i] for i in range(len(truth))]
+    costs.append([len(reading) - j for j in range(len(reading) + 1)])
+    for i in range(len(truth) - 1, -1, -1):
+        row, under = costs[i], costs[i + 1]
+        for j in range(len(reading) - 1, -1, -1):
+            kept = under[j + 1] + (truth[i][1] != reading[j][1])
+            row[j] = min(kept, 1 + under[j], 1 + row[j + 1])
+    i = j = 0
+    while i < len(truth) or j < len(reading):
+        both = i < len(truth) and j < len(reading)
+        if both and costs[i][j] == costs[i + 1][j + 1] + (truth[i][1] != reading[j][1]):
+            yield truth[i][0], reading[j][0], truth[i][1] == reading[j][1]
+            i, j = i + 1, j + 1
+        elif i < len(truth) and costs[i][j] == 1 + costs[i + 1][j]:
+            yield truth[i][0], "", False
+            i += 1
+        else:
+            yield "", reading[j][0], False
+            j += 1
