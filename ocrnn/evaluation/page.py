@@ -23,7 +23,7 @@ _HIGHEST_PX, _WIDEST_PX = 48, 1600
 _QUALITY = 60
 """Of WebP: a line of print takes 4 KB and can be read."""
 _MOST_CELLS = 1_000_000
-"""Texts differing over more than this (characters times characters) are not compared one by one: it would take seconds."""
+"""Texts that differ over more than this, characters times characters, are not compared one by one: it takes seconds."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1c1e21; --faint: #5f6670; --rule: #d5d9de; --soft: #f3f5f7;
@@ -91,10 +91,10 @@ def page(title: str, parts: Iterable[str]) -> bytes:
 def escaped(text: object) -> str:
     """Text as HTML; what has no shape or cannot be encoded is spelled out.
 
-    >>> escaped('<b>\\u202e"')
-    '&lt;b&gt;\\\\u202e&quot;'
+    >>> escaped('<b>' + chr(0x200B))
+    '&lt;b&gt;[U+200B]'
     """
-    return html.escape("".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(text)))
+    return html.escape("".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in str(text)))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
