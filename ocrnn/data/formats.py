@@ -433,9 +433,8 @@ def _beside(found: Found) -> Iterator[Sample | Problem]:
     for (stem, ending), label in labels.items():
         # Any folder may hold a readme.txt: a plain .txt counts as a label only where others of its folder are.
         if stem not in stems and (ending == _TEXTS[0] or label.parent in plain_folders):
-            yield Problem(
-                str(label), "the label has no picture", f"put {Path(stem).name}.png beside it or remove the label"
-            )
+            remedy = f"put {Path(stem).name}.png beside it or remove the label"
+            yield Problem(str(label), "the label has no picture", remedy, "label without picture")
 
 
 def _stems(picture: Path) -> list[str]:

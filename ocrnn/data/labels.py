@@ -66,7 +66,7 @@ def read_labels(folder: str | Path) -> LabelSet:
     if not samples and not problems:
         raise LabelError(nothing_found(found))
     problems += (
-        Problem(str(picture), "the picture has no label", "write one or remove the picture")
+        Problem(str(picture), "the picture has no label", "write one or remove the picture", "picture without label")
         for picture in found.pictures
         if picture_key(picture) not in found.named
     )
@@ -77,11 +77,13 @@ def read_labels(folder: str | Path) -> LabelSet:
 def twice(sample: Sample, first: Sample) -> Problem:
     """Problem of a sample whose picture an earlier one has named."""
     if sample.text == first.text:
-        return Problem(sample.where, f"{sample.title} already has this label at {first.where}", "remove one of the two")
+        what = f"{sample.title} already has this label at {first.where}"
+        return Problem(sample.where, what, "remove one of the two", "picture labelled twice")
     return Problem(
         sample.where,
         f"{sample.title} already has another label at {first.where}, which is taken: {shortened(first.text)}",
         "keep the right one of the two",
+        "picture labelled twice",
     )
 
 
@@ -99,13 +101,13 @@ def _cleaned(sample: Sample, samples: Mapping[str, Sample], found: Found) -> Sam
     text = unicodedata.normalize("NFC", sample.text)
     stripped = text.strip()
     if not stripped:
-        return Problem(sample.where, f"the label of {sample.image.name} is empty", "write its text or remove the line")
+        what = f"the label of {sample.title} is empty"
+        return Problem(sample.where, what, "write its text or remove the line", "empty label")
     bad = next((c for c in stripped if c == "\ufffd" or unicodedata.category(c) in _NO_CHARACTERS), None)
     if bad is not None:
         kind = "the mark of a lost character" if bad == "\ufffd" else _NO_CHARACTERS[unicodedata.category(bad)]
-        return Problem(
-            sample.where, f"the label holds {kind}, U+{ord(bad):04X}", "write the character that the picture shows"
-        )
+        what = f"the label holds {kind}, U+{ord(bad):04X}"
+        return Problem(sample.where, what, "write the character that the picture shows", "character without a shape")
     found.tolerated["texts brought to NFC"] += text != sample.text
     found.tolerated["spaces at the ends of texts"] += stripped != text
     name = _name(sample.image, found.root)
@@ -122,7 +124,8 @@ def _missing(sample: Sample) -> Problem:
         )
     is_doctr = sample.label_file is not None and sample.label_file.suffix.lower() == ".json"
     base = "images beside the labels" if is_doctr else "the folder of the labels"
-    return Problem(sample.where, f"no picture at {sample.image}", f"check the path, which counts from {base}")
+    remedy = f"check the path, which counts from {base}"
+    return Problem(sample.where, f"no picture at {sample.image}", remedy, "label without picture")
 
 
 def _name(picture: Path, root: Path) -> str:

@@ -73,16 +73,28 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Why something is not learned from: where it stands, what is wrong, what to do; `str` is one line of all three."""
+class Finding:
+    """Something about labelled lines: where it stands, what it is, what to do; `str` is one line of all three.
+
+    `kind` is what it has in common with others, in words: reports put findings of one kind together.
+    """
 
     where: str
     what: str
     remedy: str
+    kind: str = "label not understood"
 
     def __str__(self) -> str:
         """`labels.tsv:17: the label is empty; write its text or remove the line`."""
         return _visible(f"{self.where}: {self.what}; {self.remedy}")
+
+
+class Problem(Finding):
+    """Why something is not learned from."""
+
+
+class Remark(Finding):
+    """Why someone should look at what is learned from as it is."""
 
 
 def picture_key(picture: Path) -> str:
