@@ -33,6 +33,10 @@ Line = npt.NDArray[np.float32]
 MAX_PIXELS = 64_000_000
 """Pixels a picture may have before it counts as a bomb; a page at 600 dpi has 35 million."""
 
+FAINTEST = 24
+"""Grey levels between ground and ink under which there is only noise on an empty picture: to stretch it would invent
+strokes."""
+
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "TIFF", "GIF")
 """Pillow's names of the formats that are opened. Others are refused: it hands EPS to a program that runs it as code."""
 
@@ -79,17 +83,30 @@ class LineFormat:
                 f"a picture of {width}x{height} makes a line of {full}x{self.height} pixels; "
                 f"cut it, or raise --max-pixels above {full * self.height}"
             )
+        small, light, low, high = self._resized(grey)
+        if light < 0.5:
+            # Turned before it is resized: only so do a negative and its positive become the same line to the bit.
+            small, _, low, high = self._resized(255 - grey)
+        line = np.zeros((1, self.height, full), np.float32)
+        line[0, :, self.margin : self.margin + small.shape[1]] = cv2.LUT(small, _ink(low, high))
+        return line
+
+    def tone(self, grey: Grey) -> tuple[float, int]:
+        """How surely a grey picture (h, w) is dark on light, 0..1, and the levels between its darkest and lightest.
+
+        `prepare` turns what is under 0.5; near 0.5 it may be wrong. Under `FAINTEST` levels there is hardly any ink.
+        """
+        _, light, low, high = self._resized(grey)
+        return light, high - low
+
+    def _resized(self, grey: Grey) -> tuple[Grey, float, int, int]:
+        """A picture (H, w) brought to the line's height, how surely its ground is light, and its range of greys."""
+        height, width = grey.shape
         inner = max(1, round(width * self.height / height))
         method = cv2.INTER_AREA if height > self.height else cv2.INTER_CUBIC
-        small = cv2.resize(grey, (inner, self.height), interpolation=method)
+        small = cv2.resize(grey, (inner, self.height), interpolation=method).astype(np.uint8, copy=False)
         low, high = _range(small)
-        if _is_dark(small, (low + high) / 2):
-            # Turned before it is resized: only so do a negative and its positive become the same line to the bit.
-            small = cv2.resize(255 - grey, (inner, self.height), interpolation=method)
-            low, high = _range(small)
-        line = np.zeros((1, self.height, full), np.float32)
-        line[0, :, self.margin : self.margin + inner] = cv2.LUT(small, _ink(low, high))
-        return line
+        return small, _lightness(small, (low + high) / 2), low, high
 
 
 def check_whole(thing: str, *, least: int = 1, **numbers: int) -> None:
@@ -99,18 +116,17 @@ def check_whole(thing: str, *, least: int = 1, **numbers: int) -> None:
             raise ValueError(f"{thing}: {name} is {number!r}")
 
 
-def _is_dark(grey: npt.NDArray[Any], middle: float) -> bool:
-    """Tell whether a grey line (h, w) with this grey between its ink and its ground is light on dark."""
+def _lightness(grey: npt.NDArray[Any], middle: float) -> float:
+    """How surely, 0..1, the ground of a line (h, w) is light, with this grey between it and the ink."""
     border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
     light, light_border = (np.count_nonzero(part > middle) / part.size for part in (grey, border))
     # Letters cover less than half of a line; where a bold word covers more, its border still shows the ground.
-    return bool(0.5 * light + 0.5 * light_border < 0.5)
+    return float(0.5 * light + 0.5 * light_border)
 
 
 def _ink(low: int, high: int) -> npt.NDArray[np.float32]:
     """Ink of each of the 256 greys, 0 ground to 1 stroke: the contrast of a line stretched to the whole range."""
-    # Less than 24 levels between ground and ink is noise on an empty picture: stretching it would invent strokes.
-    ink = (high - np.arange(256, dtype=np.float32)) / np.float32(max(high - low, 24))
+    ink = (high - np.arange(256, dtype=np.float32)) / np.float32(max(high - low, FAINTEST))
     return np.clip(ink, 0.0, 1.0, out=ink)
 
 
@@ -119,7 +135,7 @@ def _range(grey: npt.NDArray[Any]) -> tuple[int, int]:
     counts = np.bincount(grey.ravel(), minlength=256).cumsum()
     low = int(np.searchsorted(counts, 0.005 * grey.size, side="right"))
     high = int(np.searchsorted(counts, 0.995 * grey.size))
-    if high - low < 24:  # a dot on a long line is less than half a percent of it
+    if high - low < FAINTEST:  # a dot on a long line is less than half a percent of it
         low, high = int(grey.min()), int(grey.max())
     return low, high
 
