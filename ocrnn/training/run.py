@@ -20,7 +20,7 @@ from ocrnn.data.check import CheckReport, check_samples
 from ocrnn.data.labels import Problem, Sample, read_labels
 from ocrnn.data.splits import By, split_by_hash
 from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
-from ocrnn.evaluation.calibration import fit_temperature
+from ocrnn.evaluation.calibration import calibrate
 from ocrnn.image import Grey, LineFormat
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network, with_classes
@@ -194,7 +194,7 @@ class Run:
         if not best.is_file():
             return
         network, spec = load_weights(best)
-        temperature = fit_temperature(TorchModel(network, spec), self.validation)
+        fitted = calibrate(TorchModel(network, spec), self.validation)
         about = {
             **(
                 {"started from": self.spec.about.get("name", self.options.from_model)}
@@ -206,8 +206,9 @@ class Run:
             "program": f"ocrnn {__version__}, torch {torch.__version__.split('+')[0]}",
             "data": f"{len(self.training)} lines of {', '.join(map(_name, self.options.data))}",
             "validation": spec.about.get("validation"),
+            "calibration": fitted.told(),
         }
-        spec = dataclasses.replace(spec, about=about, temperature=temperature)
+        spec = dataclasses.replace(spec, about=about, temperature=fitted.temperature)
         save_weights(best, network, spec)
         export_onnx(network.eval(), spec, best.with_suffix(".onnx"))
 

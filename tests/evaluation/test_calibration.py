@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import math
 from pathlib import Path
@@ -13,9 +14,9 @@ from PIL import Image
 
 from ocrnn.charset import Charset
 from ocrnn.data.labels import Sample
-from ocrnn.decoding.ctc import tempered
+from ocrnn.decoding.ctc import greedy, log_probability, tempered
 from ocrnn.evaluation import calibration
-from ocrnn.evaluation.calibration import calibration_error, fit_temperature
+from ocrnn.evaluation.calibration import Bin, calibrate, caught, reliability
 from ocrnn.image import LineFormat
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.transcribe.reader import Reader
@@ -61,24 +62,24 @@ def lines(folder: Path, count: int = 400) -> list[Sample]:
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
 def test_the_temperature_undoes_a_known_sharpness(sharpness: float, tmp_path: Path) -> None:
     samples = lines(tmp_path / "lines")
-    assert fit_temperature(Oracle(sharpness), samples) == pytest.approx(sharpness, rel=0.25)
+    assert calibrate(Oracle(sharpness), samples).temperature == pytest.approx(sharpness, rel=0.25)
 
 
 def test_a_fitted_model_says_how_often_it_is_right(tmp_path: Path) -> None:
     samples = lines(tmp_path / "lines")
     errors = []
     model = Oracle(4.0)
-    for temperature in (1.0, fit_temperature(model, samples[::2])):
+    for temperature in (1.0, calibrate(model, samples[::2]).temperature):
         model.spec = ModelSpec(**{**vars(model.spec), "temperature": temperature})
         readings = [Reader(model).read(sample.image) for sample in samples[1::2]]
         right = [reading.text == sample.text for reading, sample in zip(readings, samples[1::2], strict=True)]
-        errors.append(calibration_error((reading.confidence for reading in readings), right))
+        errors.append(reliability((reading.confidence for reading in readings), right).error)
     assert errors[1] < 0.1 < errors[0]
 
 
 def test_few_lines_prove_little(tmp_path: Path) -> None:
     right = [sample for sample in lines(tmp_path / "lines") if sample.text == "a"][:3]
-    assert 0.5 < fit_temperature(Oracle(1.0), right) < 1.5
+    assert 0.5 < calibrate(Oracle(1.0), right).temperature < 1.5
 
 
 def test_a_temperature_keeps_distributions_and_their_order() -> None:
@@ -96,7 +97,78 @@ def test_a_temperature_keeps_distributions_and_their_order() -> None:
 def test_no_line_is_infinitely_wrong(tmp_path: Path) -> None:
     """A sure mistake costs much, but no more than all other lines together."""
     samples = [Sample(sample.image, "b") for sample in lines(tmp_path / "lines", 20)]
-    assert math.isfinite(fit_temperature(Oracle(30.0), samples))
+    assert math.isfinite(calibrate(Oracle(30.0), samples).temperature)
+
+
+def test_the_reliability_told_is_that_of_lines_not_fitted_on(tmp_path: Path) -> None:
+    """Half of the lines say nothing about the other half: fitted on themselves, they would look calibrated."""
+    samples = lines(tmp_path / "lines")
+    # Every second line is read right although its picture says otherwise, so that each half wants its own temperature.
+    torn = [Sample(sample.image, "a") if place % 2 else sample for place, sample in enumerate(samples)]
+    honest = calibrate(Oracle(1.0), samples).reliability
+    fooled = calibrate(Oracle(1.0), torn).reliability
+    assert honest.lines == fooled.lines == 400
+    assert not honest.proven and fooled.proven
+
+
+def test_the_temperature_a_model_has_already_changes_nothing(tmp_path: Path) -> None:
+    samples = lines(tmp_path / "lines", 60)
+    hot, plain = Oracle(2.0), Oracle(2.0)
+    hot.spec = dataclasses.replace(hot.spec, temperature=5.0)
+    assert calibrate(hot, samples) == calibrate(plain, samples)
+
+
+def test_between_the_temperatures_of_the_grid_lines_are_as_sure_as_the_decoder_says() -> None:
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, 4, (30, 12))
+    log_probs = (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
+    classes = greedy(log_probs).classes
+    grid = [[log_probability(tempered(log_probs, float(heat)), classes) for heat in calibration._GRID]]
+    for heat in (0.3, 0.81, 1.27, 6.0):
+        expected = log_probability(tempered(log_probs, heat), classes)
+        assert calibration._logp(np.array(grid), np.array([heat]))[0, 0] == pytest.approx(expected, rel=0.03)
+
+
+def test_the_error_of_twenty_lines_by_hand() -> None:
+    # Two bins of ten: said 0.2 and 3 of 10 right; said 0.9 and 7 of 10 right.
+    said = [0.9] * 10 + [0.2] * 10
+    found = reliability(said, [True] * 7 + [False] * 3 + [True] * 3 + [False] * 7)
+    assert found.error == pytest.approx((0.1 + 0.2) / 2)
+    assert [(one.lines, one.right) for one in found.bins] == [(10, 0.3), (10, 0.7)]
+    assert [one.confidence for one in found.bins] == pytest.approx([0.2, 0.9])
+    # Wilson's interval of 3 in 10, from a published table (Newcombe 1998 has the method): 0.108 to 0.603.
+    assert (found.bins[0].low, found.bins[0].high) == pytest.approx((0.108, 0.603), abs=5e-4)
+    # Chance of a calibrated reader: half the mean distance of a binomial share from 0.2, half of that from 0.9.
+    chance = sum(
+        math.comb(10, k) * p**k * (1 - p) ** (10 - k) * abs(k / 10 - p) / 2 for p in (0.2, 0.9) for k in range(11)
+    )
+    assert found.by_chance == pytest.approx(chance, abs=0.005)
+    assert reliability([0.5], [True]).bins == (Bin(1, 0.5, 1.0, pytest.approx(0.207, abs=1e-3), 1.0),)
+    with pytest.raises(ValueError, match="no lines"):
+        reliability([], [])
+
+
+@pytest.mark.parametrize(("off", "least", "most"), [(0.0, 0, 3), (0.2, 38, 40)])
+def test_what_chance_does_is_told_from_what_is_wrong(
+    off: float, least: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers who are right as often as they say are hardly ever accused, those who boast are."""
+    monkeypatch.setattr(calibration, "_RESAMPLES", 200)
+    rng = np.random.default_rng(7)
+    accused = inside = 0
+    for _ in range(40):
+        said = rng.uniform(0.3, 1.0, 200)
+        found = reliability(said, rng.random(200) < said - off)
+        accused += found.proven
+        inside += found.low <= off <= found.high
+    assert least <= accused <= most
+    assert inside >= 32
+
+
+def test_a_review_finds_what_stands_among_the_doubtful() -> None:
+    assert caught([0.1, 0.2, 0.3, 0.4], [1, 0, 0, 3], 0.5) == (2, 0.5, 0.25)
+    assert caught([0.1] * 20, [0] * 20, 0.05) == (1, 0.0, 0.0)
+    assert caught([0.9] * 21, [1] * 21, 0.05)[0] == 2
 
 
 def test_examples_run() -> None:
