@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from ocrnn.errors import ModelError, UsageError
@@ -24,7 +25,8 @@ class Progress:
 
     `epoch` counts from 1 and is the one to go on with; `chunk`, `batch` and `lines` tell how much of it is done (see
     `batches.Position`), `loss` its summed loss; `seconds` is training time over all sittings; `best` is the lowest
-    validation CER (0..1), reached in epoch `best_epoch`; `history` holds one row per finished epoch.
+    validation CER (0..1), reached in epoch `best_epoch`; `rate` is the learning rate of the last step; `history` holds
+    one row per finished epoch.
     """
 
     epoch: int = 1
@@ -36,6 +38,7 @@ class Progress:
     seconds: float = 0.0
     best: float | None = None
     best_epoch: int = 0
+    rate: float = 0.0
     history: tuple[dict[str, float], ...] = ()
 
 
@@ -50,27 +53,31 @@ def save_checkpoint(
 
     `fingerprint` is what must be equal for a run to go on, by the name its user knows: options and data.
     """
-    tensors: dict[str, Tensor] = {"random": torch.get_rng_state()}
-    tensors.update({f"network.{name}": value.contiguous() for name, value in network.state_dict().items()})
+    tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors.update({f"optimizer.{number}.{name}": value.contiguous() for name, value in state.items()})
     told = json.dumps({"progress": vars(progress), "fingerprint": dict(fingerprint)})
     write_whole(path, save(tensors, {_KEY: told}))
 
 
-def load_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: Mapping[str, object]
-) -> Progress:
-    """Bring network, optimizer and random state back to where a run was saved; returns its progress.
-
-    Raises ModelError when there is no checkpoint or it is damaged, UsageError when its run had other options or data.
-    """
-    if not path.is_file():
-        raise ModelError(f"{path}: no checkpoint to go on from; give the --out of a run that has one")
+def read_checkpoint(path: Path) -> bytes:
+    """Bytes of a checkpoint; ModelError when they cannot be read."""
     try:
-        with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {})[_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        return path.read_bytes()
+    except OSError as fault:
+        raise ModelError(f"{path}: cannot be read ({fault.strerror}); check its rights") from None
+
+
+def load_checkpoint(
+    path: Path, data: bytes, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: Mapping[str, object]
+) -> Progress:
+    """Bring network and optimizer back to where a run was saved, as `data` of the file at `path` say; its progress.
+
+    Raises ModelError when they are damaged, UsageError when the run had other options or data.
+    """
+    try:
+        tensors = load(data)
+        told = _told(data)
         differing = sorted(
             name
             for name in {*told["fingerprint"], *fingerprint}
@@ -81,14 +88,23 @@ def load_checkpoint(
                 f"{path}: was made with other {', '.join(differing)}; repeat its options, or give another --out"
             )
         network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         stored: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
             if name.startswith("optimizer."):
                 _, number, key = name.split(".", 2)
-                stored.setdefault(int(number), {})[key] = value
+                like = weights[int(number)]
+                # A fused optimizer goes through memory as it lies: channels last where the weights are.
+                laid = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+                stored.setdefault(int(number), {})[key] = laid
         optimizer.load_state_dict({"state": stored, "param_groups": optimizer.state_dict()["param_groups"]})
-        torch.set_rng_state(tensors["random"])
         return Progress(**{**told["progress"], "history": tuple(told["progress"]["history"])})
-    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as fault:
+    except (SafetensorError, LookupError, ValueError, TypeError, RuntimeError) as fault:
         reason = " ".join(str(fault).split())[:120]
         raise ModelError(f"{path}: damaged checkpoint ({reason}); give another --out") from None
+
+
+def _told(data: bytes) -> Any:
+    """What is written beside the tensors; safetensors gives it for files only, and begins with its length."""
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_KEY])

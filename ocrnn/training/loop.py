@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import math
@@ -12,11 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ocrnn.data.labels import Sample
 from ocrnn.errors import ImageError, TrainingError
@@ -25,20 +22,21 @@ from ocrnn.model.network import Network
 from ocrnn.model.runtime import TorchModel
 from ocrnn.model.weights import save_weights
 from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import Batch, Plan, Position, batches
-from ocrnn.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from ocrnn.training.batches import Plan, Position, batches
+from ocrnn.training.checkpoint import Progress, load_checkpoint, read_checkpoint, save_checkpoint
+from ocrnn.training.distributed import ALONE, ProcessLost, Team
+from ocrnn.training.step import Learner, Precision
 from ocrnn.transcribe.reader import Reader
 
 CHECKPOINT = "last.checkpoint"
 BEST = "best.safetensors"
 
-_SHORTCUT_WEIGHT = 0.3
-"""Share of the shortcut head's loss (Retsinas et al. 2022, arXiv 2404.11339)."""
 _WARM_UP_STEPS = 200
-_LONGEST_NORM = 1.0
 _PATIENT_WITH_NAN = 20
-
-Precision = Literal["auto", "fp32", "bf16"]
+_READ_EVERY = 10
+"""Steps after which the host waits for a GPU and asks what they came to."""
+_CHECKPOINT_SHARE = 0.1
+_CHECKPOINT_COST = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,9 @@ class Settings:
     `minutes` where that comes first. `columns` bounds N times W of a batch, so that long and short lines cost alike.
     Training stops after `patience` epochs without a better validation CER. "auto" precision is bf16 where the chip
     computes in it. `deterministic` asks for the same bits from every run on a machine; `minutes` cannot give them.
+
+    A run that is killed loses a tenth of what it had done, or `checkpoint_seconds` where that is less. Saving takes at
+    most a fiftieth of the time: on a slow disk it is done less often.
     """
 
     epochs: int | None = 60
@@ -111,6 +112,7 @@ def train(
     resume: bool = False,
     options: Mapping[str, object] = MappingProxyType({}),
     stop: threading.Event | None = None,
+    team: Team = ALONE,
 ) -> Iterator[Step | Epoch]:
     """Teach `network` the lines that `plan(epoch)` names; yields a Step for each batch and an Epoch for each round.
 
@@ -120,77 +122,81 @@ def train(
     is set, the run saves itself after the batch at hand and ends. `resume` starts anew where there is no checkpoint
     yet: a run may have been killed before its first. Raises OutputError when a file cannot be saved, and
     TrainingError when the loss is not a number twenty times running.
+
+    Every process of a `team` calls this with the same arguments and gets the same events; they share each batch, and
+    only rank 0 touches the folder. `stop` may be set in any. A run goes on with as many processes as one likes. When
+    one ends before its time, rank 0 saves what there is, and all others raise ProcessLost.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     stop = stop or threading.Event()
-    torch.manual_seed(settings.seed)
-    torch.use_deterministic_algorithms(settings.deterministic)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-2)
-    fingerprint = {**_fingerprint(spec, settings, validation), **options}
-    checkpoint = folder / CHECKPOINT
-    resume = resume and checkpoint.is_file()
-    progress = load_checkpoint(checkpoint, network, optimizer, fingerprint) if resume else Progress()
-    clock = _Clock(progress.seconds)
+    learner = Learner(
+        network, precision=settings.precision, deterministic=settings.deterministic, seed=settings.seed, team=team
+    )
+    keeper = _Keeper(folder / CHECKPOINT, learner, {**_fingerprint(spec, settings, validation), **options}, settings)
+    with team.together():
+        progress = keeper.load() if resume else None
+    clock = _Clock(progress.seconds if progress else 0.0)
 
-    if from_model and not resume:
-        scored, pairs = validate(network, spec, validation)
-        progress.best = scored.cer
-        save_weights(folder / BEST, network, _scored(spec, scored))
+    if from_model and progress is None:
+        scored, pairs = validate(network, spec, validation, team)
+        progress = Progress(best=scored.cer)
+        if team.leads:
+            save_weights(folder / BEST, network, _scored(spec, scored, 0))
         yield Epoch(0, math.nan, scored, pairs, 0.0, 0.0, 0.0, 0)
+    progress = progress or Progress()
 
+    taken = _Taken(1 if team.device.type == "cpu" else _READ_EVERY, settings, team)
+    seconds = progress.seconds
     stopped = None if progress.lines else _ended(progress, settings)
     while stopped is None:
-        lines_before, seconds_before = progress.lines, clock.seconds()
+        lines_before, seconds_before = progress.lines, seconds
         lines = plan(progress.epoch)
-        faults = 0
-        saved = time.monotonic()
-        rate = 0.0
-        for batch, position in batches(
-            lines,
-            spec,
-            columns=settings.columns,
-            seed=settings.seed,
-            epoch=progress.epoch,
-            start=Position(progress.chunk, progress.batch),
-            threads=settings.threads,
-        ):
-            done = _done(progress, settings, len(lines), clock.seconds())
-            rate = _rate(settings, progress.steps, done)
-            loss = _learn(network, optimizer, batch, rate, settings, device)
-            faults = 0 if loss is not None else faults + 1
-            if faults > _PATIENT_WITH_NAN:
-                raise TrainingError(
-                    f"the loss is not a number any more; train with a lower --lr than {settings.learning_rate:g}"
-                )
-            count = len(batch.target_lengths)
-            progress.loss += (loss or 0.0) * count
-            progress.lines += count
-            progress.steps += 1
-            progress.chunk, progress.batch = position.chunk, position.batch
-            yield Step(loss or math.nan, progress.lines, len(lines), done)
-            if stop.is_set() or (settings.minutes is not None and clock.seconds() > 60 * settings.minutes):
-                break
-            if time.monotonic() - saved > settings.checkpoint_seconds:
-                progress.seconds = clock.seconds()
-                save_checkpoint(checkpoint, network, optimizer, progress, fingerprint)
-                saved = time.monotonic()
-        progress.seconds = clock.seconds()
-        if stop.is_set():
-            save_checkpoint(checkpoint, network, optimizer, progress, fingerprint)
-            return
-        epoch_seconds = max(1e-9, clock.seconds() - seconds_before)
-        scored, pairs = validate(network, spec, validation)
+        stopping = 0.0
+        try:
+            for batch, position in batches(
+                lines,
+                spec,
+                columns=settings.columns,
+                seed=settings.seed,
+                epoch=progress.epoch,
+                start=Position(progress.chunk, progress.batch),
+                threads=settings.threads,
+                team=team,
+            ):
+                done = _done(progress, settings, len(lines), seconds)
+                progress.rate = _rate(settings, progress.steps, done)
+                taken.add(learner.learn(batch, progress.rate, progress.steps), batch.lines)
+                progress.lines += batch.lines
+                progress.steps += 1
+                progress.chunk, progress.batch = position.chunk, position.batch
+                if taken.are_due:
+                    taken.read(progress)
+                    stopping, seconds = team.agree(stop.is_set(), clock.seconds())
+                yield Step(taken.loss, progress.lines, len(lines), done)
+                if stopping or (settings.minutes is not None and seconds > 60 * settings.minutes):
+                    break
+                if not taken.unread and keeper.is_due(seconds):
+                    keeper.save(progress, seconds)
+            taken.read(progress)
+            stopping, seconds = team.agree(stopping or stop.is_set(), clock.seconds())
+            if stopping:
+                keeper.save(progress, seconds)
+                return
+            epoch_seconds = max(1e-9, seconds - seconds_before)
+            scored, pairs = validate(network, spec, validation, team)
+            _, seconds = team.agree(0, clock.seconds())
+        except ProcessLost as lost:
+            raise keeper.rescued(lost, progress, clock.seconds()) from lost
         if progress.best is None or scored.cer < progress.best:
             progress.best, progress.best_epoch = scored.cer, progress.epoch
-            save_weights(folder / BEST, network, _scored(spec, scored))
+            if team.leads:
+                save_weights(folder / BEST, network, _scored(spec, scored, progress.epoch))
         row = {
             "epoch": progress.epoch,
             "loss": progress.loss / max(1, progress.lines),
             "cer": scored.cer,
             "wer": scored.wer,
-            "learning_rate": rate,
-            "seconds": round(clock.seconds(), 1),
+            "learning_rate": progress.rate,
+            "seconds": round(seconds, 1),
             "lines_per_second": round((progress.lines - lines_before) / epoch_seconds, 1),
         }
         progress = dataclasses.replace(
@@ -200,17 +206,16 @@ def train(
             batch=0,
             lines=0,
             loss=0.0,
-            seconds=clock.seconds(),
             history=(*progress.history, row),
         )
-        save_checkpoint(checkpoint, network, optimizer, progress, fingerprint)
+        keeper.save(progress, seconds)
         stopped = _ended(progress, settings)
         yield Epoch(
             number=progress.epoch - 1,
             loss=row["loss"],
             score=scored,
             pairs=pairs,
-            learning_rate=rate,
+            learning_rate=progress.rate,
             seconds=row["seconds"],
             lines_per_second=row["lines_per_second"],
             best_epoch=progress.best_epoch,
@@ -219,67 +224,114 @@ def train(
         )
 
 
-def validate(network: Network, spec: ModelSpec, samples: Sequence[Sample]) -> tuple[Score, tuple[tuple[str, str], ...]]:
-    """Score of the network by the reader its users will have, and (label, reading) of each line. Raises ImageError."""
+def validate(
+    network: Network, spec: ModelSpec, samples: Sequence[Sample], team: Team = ALONE
+) -> tuple[Score, tuple[tuple[str, str], ...]]:
+    """Score of the network by the reader its users will have, and (label, reading) of each line. Raises ImageError.
+
+    Each process of a team reads its part, and all get the whole.
+    """
+    team.follow_buffers(network)
+    mine = (samples[number] for number in range(team.rank, len(samples), team.size))
     readings = []
     try:
-        for result in Reader(TorchModel(network, spec)).read_many(samples):
-            if isinstance(result.outcome, ImageError):
-                raise result.outcome
-            readings.append(result.outcome.text)
+        with team.together():
+            for result in Reader(TorchModel(network, spec)).read_many(mine):
+                if isinstance(result.outcome, ImageError):
+                    raise result.outcome
+                readings.append(result.outcome.text)
     finally:
         network.train()
+    parts = team.gather(readings)
+    readings = [parts[number % team.size][number // team.size] for number in range(len(samples))]
     texts = [sample.text for sample in samples]
     return score(readings, texts), tuple(zip(texts, readings, strict=True))
 
 
-def bf16_is_fast() -> bool:
-    """Tell whether this machine computes in bfloat16 natively: CUDA since Ampere, x86 with AMX or AVX-512 BF16."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    probes = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return any(probe is not None and probe() for probe in probes)
+class _Taken:
+    """Steps that were taken, and what they came to once it is read from the device: `loss` is that of the last."""
+
+    def __init__(self, every: int, settings: Settings, team: Team) -> None:
+        self.loss = math.nan
+        self.unread: list[tuple[Tensor, int]] = []
+        self._every, self._settings, self._team = every, settings, team
+        self._faults = 0
+
+    def add(self, came_to: Tensor, lines: int) -> None:
+        """Note a step: (2,) as `Learner.learn` gives, and the lines of its batch."""
+        self.unread.append((came_to, lines))
+
+    @property
+    def are_due(self) -> bool:
+        """Tell whether it is time to wait for the device."""
+        return len(self.unread) >= self._every
+
+    def read(self, progress: Progress) -> None:
+        """Add what is unread to the loss of the epoch. Raises TrainingError when too many were no numbers in a row."""
+        if not self.unread:
+            return
+        results = torch.stack([came_to for came_to, _ in self.unread]).tolist()
+        for (loss, sound), (_, lines) in zip(results, self.unread, strict=True):
+            self.loss = loss if sound else math.nan
+            self._faults = 0 if sound else self._faults + 1
+            progress.loss += loss * lines if sound else 0.0
+            if self._faults > _PATIENT_WITH_NAN:
+                rate = self._settings.learning_rate
+                fault = f"the loss is not a number any more; train with a lower --lr than {rate:g}"
+                raise self._team.said_once(TrainingError(fault))
+        self.unread.clear()
 
 
-def _learn(
-    network: Network,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    rate: float,
-    settings: Settings,
-    device: torch.device,
-) -> float | None:
-    """Take one step; returns the loss per character, None where it was not a number and the step was left out."""
-    network.train()
-    images = batch.images.to(device, memory_format=torch.channels_last, non_blocking=True)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    bf16 = settings.precision == "bf16" or (settings.precision == "auto" and bf16_is_fast())
-    with torch.autocast(device.type, torch.bfloat16, enabled=True) if bf16 else contextlib.nullcontext():
-        log_probs, shortcut = network.training_log_probs(images)
-    loss = _loss(log_probs, batch)
-    total = loss if shortcut is None else loss + _SHORTCUT_WEIGHT * _loss(shortcut, batch)
-    optimizer.zero_grad(set_to_none=True)
-    total.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), _LONGEST_NORM)
-    value = loss.item()
-    if not math.isfinite(total.item()):
-        return None
-    optimizer.step()
-    return value
+class _Keeper:
+    """What keeps a run's checkpoint, where this is the process that does."""
 
+    def __init__(self, path: Path, learner: Learner, fingerprint: Mapping[str, object], settings: Settings) -> None:
+        self._path, self._learner, self._fingerprint = path, learner, fingerprint
+        self._at_most = settings.checkpoint_seconds
+        self._saved_at, self._cost = 0.0, 0.0
 
-def _loss(log_probs: Tensor, batch: Batch) -> Tensor:
-    """CTC loss per character (nats) of log-probabilities (T, N, C).
+    def load(self) -> Progress | None:
+        """Bring the learner, in every process, back to where the run was saved; None where there is no checkpoint.
 
-    A line weighs by the root of its length: by length, running text would drown the amounts and single words that
-    forms and receipts consist of; by line, one character of a short line would outweigh thirty of a long one.
-    """
-    lengths = batch.target_lengths
-    weights = 1 / lengths.to(log_probs.device).float().sqrt()
-    weights = weights / (weights * lengths.to(log_probs.device)).sum()
-    losses = functional.ctc_loss(log_probs.cpu(), batch.targets, batch.input_lengths, lengths, reduction="none")
-    return (losses.to(log_probs.device) * weights).sum()
+        Raises ModelError for a damaged one, UsageError when its run had other options or data.
+        """
+        team, data = self._learner.team, None
+        with team.together():
+            if team.leads and self._path.is_file():
+                data = read_checkpoint(self._path)
+        if not team.gather(data is not None)[0]:
+            return None
+        with team.together():
+            learner = self._learner
+            progress = load_checkpoint(
+                self._path, team.share(data or b""), learner.network, learner.optimizer, self._fingerprint
+            )
+        self._saved_at = progress.seconds
+        return progress
+
+    def is_due(self, seconds: float) -> bool:
+        """Tell whether to save after so many seconds of training."""
+        wait = max(min(self._at_most, _CHECKPOINT_SHARE * seconds), self._cost / _CHECKPOINT_COST)
+        return self._learner.team.leads and seconds - self._saved_at > wait
+
+    def save(self, progress: Progress, seconds: float) -> None:
+        """Replace the checkpoint. Raises OutputError."""
+        progress.seconds = seconds
+        if self._learner.team.leads:
+            start = time.monotonic()
+            save_checkpoint(self._path, self._learner.network, self._learner.optimizer, progress, self._fingerprint)
+            self._cost = time.monotonic() - start
+        self._saved_at = seconds
+
+    def rescued(self, lost: ProcessLost, progress: Progress, seconds: float) -> ProcessLost:
+        """The error to end with when a process was lost; rank 0 saves first what the last whole step left."""
+        if not self._learner.team.leads:
+            return ProcessLost(f"{lost}; what rank 0 saved goes on with --resume")
+        if self._learner.team.device.type == "cuda":
+            # Steps that nobody waited for may hang on the lost process, and what they leave is not to be trusted.
+            return ProcessLost(f"{lost}; the last checkpoint goes on with --resume")
+        self.save(progress, seconds)
+        return ProcessLost(f"{lost}; saved, go on with --resume")
 
 
 def _rate(settings: Settings, steps: int, done: float) -> float:
@@ -306,9 +358,10 @@ def _ended(progress: Progress, settings: Settings) -> str | None:
     return None
 
 
-def _scored(spec: ModelSpec, score: Score) -> ModelSpec:
-    """Spec that tells how well its network reads the validation lines."""
+def _scored(spec: ModelSpec, score: Score, epoch: int) -> ModelSpec:
+    """Spec that tells how well its network reads the validation lines after an epoch; 0 is the start."""
     validation = {
+        "epoch": epoch,
         "lines": score.lines,
         "cer": round(score.cer, 5),
         "cer interval": [round(score.cer_low, 5), round(score.cer_high, 5)],

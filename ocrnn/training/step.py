@@ -1,0 +1,126 @@
+"""One step of learning: a batch through the network, its loss, and the change of the weights that follows from it.
+
+On a GPU nothing here waits for it: what a step came to stays on the device until someone reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ocrnn.model.network import Network
+from ocrnn.training.batches import Batch
+from ocrnn.training.distributed import ALONE, Team
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+_SHORTCUT_WEIGHT = 0.3
+"""Share of the shortcut head's loss (Retsinas et al. 2022, arXiv 2404.11339)."""
+_LONGEST_NORM = 1.0
+
+
+class Learner:
+    """A network and its optimizer, on the device and in the team that they learn with.
+
+    "auto" precision is bf16 where the chip computes in it. All chance of a step follows from `seed`, the number of the
+    step and the rank, whatever was before: a run that goes on needs no random state.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        precision: Precision = "auto",
+        deterministic: bool = False,
+        seed: int = 0,
+        team: Team = ALONE,
+    ) -> None:
+        if deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+        torch.use_deterministic_algorithms(deterministic)
+        self.network = network
+        self.team, self._seed = team, seed
+        device = team.device
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._bf16 = precision == "bf16" or (precision == "auto" and bf16_is_fast(device))
+        # MPS has no CTC loss; that of CUDA adds up in no fixed order.
+        self._ctc_device = torch.device("cpu") if device.type == "mps" or deterministic else device
+        # Frozen weights stay out: decay would move them without a gradient.
+        weights = [weight for weight in network.parameters() if weight.requires_grad]
+        self.optimizer = torch.optim.AdamW(weights, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
+        self._module = team.joined(_TwoHeads(network))
+        self._buffers = list(network.buffers())
+
+    def learn(self, batch: Batch, rate: float, step: int) -> Tensor:
+        """Take one step; gives (2,) on the device: the loss per character (nats), and 1 if it was learned from, or 0.
+
+        A step whose loss or gradient is not a number changes nothing, norm statistics included. Every process of the
+        team takes it with its share of the batch; the loss is that of the whole. Raises ProcessLost, and has then
+        changed nothing either.
+        """
+        torch.manual_seed(int(np.random.SeedSequence((self._seed, step, self.team.rank, 4)).generate_state(1)[0]))
+        self.network.train()
+        before = [buffer.clone() for buffer in self._buffers]
+        try:
+            losses = self._gradient(batch.to(self.team.device))
+        except BaseException:
+            for buffer, value in zip(self._buffers, before, strict=True):
+                buffer.copy_(value)
+            raise
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LONGEST_NORM)
+        sound = torch.isfinite(losses.sum() + norm)
+        for buffer, value in zip(self._buffers, before, strict=True):
+            buffer.copy_(torch.where(sound, buffer, value))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        # What torch's own gradient scaler tells a fused optimizer: it decides on the device, and the host need not ask.
+        self.optimizer.found_inf = (~sound).float()  # type: ignore[attr-defined]
+        self.optimizer.step()
+        return torch.stack((losses[0], sound.float()))
+
+    def _gradient(self, batch: Batch) -> Tensor:
+        """Leave the gradient of the whole batch in the parameters; gives the losses (2,) of both heads."""
+        autocast = torch.autocast(self.team.device.type, torch.bfloat16) if self._bf16 else contextlib.nullcontext()
+        with autocast:
+            log_probs, shortcut = self._module(batch.images)
+        loss = self._loss(log_probs, batch)
+        beside = torch.zeros_like(loss) if shortcut is None else _SHORTCUT_WEIGHT * self._loss(shortcut, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.team.watching():
+            # The mean over processes is taken of gradients that belong to one sum.
+            ((loss + beside) * self.team.size).backward()  # type: ignore[no-untyped-call]
+        return self.team.add(torch.stack((loss, beside)).detach())
+
+    def _loss(self, log_probs: Tensor, batch: Batch) -> Tensor:
+        """CTC loss (nats) of log-probabilities (T, N, C), each line as its weight says."""
+        device = self._ctc_device
+        losses = functional.ctc_loss(
+            log_probs.to(device), batch.targets.to(device), batch.input_lengths, batch.target_lengths, reduction="none"
+        )
+        return (losses.to(log_probs.device) * batch.weights).sum()
+
+
+class _TwoHeads(nn.Module):
+    """What a network does when it learns, as the `forward` that DistributedDataParallel wraps."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Log-probabilities (T, N, C) of both heads."""
+        return self.network.training_log_probs(images)
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Tell whether a device computes in bfloat16 natively: CUDA since Ampere, x86 with AMX or AVX-512 BF16."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    probes = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return device.type == "cpu" and any(probe is not None and probe() for probe in probes)
