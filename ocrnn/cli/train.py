@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -142,7 +142,7 @@ def command(
     """Teach a model the lines in a folder.
 
     The folder of the run gets best.onnx to read with (ocrnn read -m runs/lines/best.onnx), best.safetensors to go on
-    from, last.checkpoint for --resume, history.csv and curves.png. Ctrl-C saves first.
+    from, last.checkpoint for --resume, history.csv, curves.png and report.html to look at. Ctrl-C saves first.
     """
     try:
         import torch
@@ -150,12 +150,16 @@ def command(
         from ocrnn.training.curves import save_history
         from ocrnn.training.diagnosis import explain, verdict
         from ocrnn.training.loop import Step
+        from ocrnn.training.report import Report
         from ocrnn.training.run import Options, Run
         from ocrnn.training.sheet import save_sheet
     except ImportError as missing:
         raise UsageError(f"training needs {missing.name}; pip install 'ocrnn[train]'") from None
 
-    log_writer = _summary_writer() if log_to else None
+    if log_to:
+        from ocrnn.training.board import Board, check_board
+
+        check_board()
     if threads is not None:
         torch.set_num_threads(threads)
     run = Run.prepare(
@@ -169,10 +173,11 @@ def command(
     _introduce(run, quiet=quiet, verbose=verbose)
     if show_augmented:
         save_sheet(show_augmented, run.plan(1), run.spec, run.settings.seed)
+    report = Report(run)
     told: str | None = None
     with (
         _asked_to_stop() as stop,
-        _log(log_writer, run.options.out) as log,
+        (Board(run.options.out) if log_to else nullcontext()) as board,
         progress_bar(None, "lines", shown=not quiet) as bar,
     ):
         for event in run.events(stop):
@@ -181,16 +186,20 @@ def command(
                 bar.set_postfix_str(f"loss {event.loss:.3f}, {event.progress:.0%} of the run", refresh=False)
                 bar.update(0)
                 continue
-            log(event)
+            if board is not None:
+                board.add(event, run.validation)
             if event.history:
                 save_history(run.options.out, event.history)
             if not quiet:
                 bar.write(_row(event), file=sys.stderr)
             advice = explain(run.epochs, learning_rate=run.settings.learning_rate)
+            report.add(event, advice)
             if advice and advice != told:
                 bar.write(f"ocrnn: {advice}", file=sys.stderr)
             told = advice
             bar.reset()
+    if run.epochs:
+        report.close("stopped and saved" if stop.is_set() else f"{run.epochs[-1].stopped}; {verdict(run.epochs)}")
     if stop.is_set():
         click.echo(f"ocrnn: stopped and saved; go on with --resume --out {run.options.out}", err=True)
         raise SystemExit(INTERRUPTED)
@@ -249,32 +258,3 @@ def _asked_to_stop() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _summary_writer() -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UsageError("--log-to tensorboard: TensorBoard is not installed; pip install tensorboard") from None
-    return SummaryWriter
-
-
-@contextmanager
-def _log(writer_class: Any, folder: Path) -> Iterator[Callable[[Epoch], None]]:
-    """What writes an epoch to TensorBoard, or nothing."""
-    if writer_class is None:
-        yield lambda epoch: None
-        return
-    with writer_class(folder) as writer:
-
-        def log(epoch: Epoch) -> None:
-            values = {
-                "loss/training": epoch.loss,
-                "cer/validation": epoch.score.cer,
-                "wer/validation": epoch.score.wer,
-                "learning rate": epoch.learning_rate,
-            }
-            for name, value in values.items():
-                writer.add_scalar(name, value, epoch.number)
-
-        yield log

@@ -1,8 +1,8 @@
 """Confidence that means what it says: one temperature, fitted so that of lines read with 0.9 nine in ten are right.
 
-Why one number and no more: for `latin`, powers of the line's probability, Platt's and beta curves of it, with and without
-the line's length, all fitted on the same 5,000 lines, do no better on other lines of their kind (error 0.010, of which
-0.008 is chance) and on lines of other kinds (0.033); those that know the length do worse there.
+Why one number and no more: for `latin`, powers of the line's probability and Platt's and beta curves of it, with the
+line's length or without, all fitted on the same 5,000 lines, do no better on other lines of their kind (error 0.010, of
+which 0.008 is chance) nor on lines of other kinds (0.033); those that know the length do worse there.
 """
 
 from __future__ import annotations

@@ -121,11 +121,11 @@ def picture(grey: Grey, what: str) -> str:
     return f'<div class="picture"><img src="data:image/webp;base64,{data}" alt="{escaped(what)}"></div>'
 
 
-def line(name: str, note: str, shown: str, truth: str, reading: str) -> str:
-    """One labelled line: what it is called, a note, its picture as `shown`, and its label above what was read."""
+def line(name: str, note: str, shown: str, below: str = "") -> str:
+    """One line: what it is called, a note, its `picture`, and its `comparison` where it was read."""
     return (
         f'<section class="line"><header><strong>{escaped(name)}</strong><span>{escaped(note)}</span></header>'
-        f"{shown}{comparison(truth, reading)}</section>"
+        f"{shown}{below}</section>"
     )
 
 

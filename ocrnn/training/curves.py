@@ -1,10 +1,11 @@
-"""A run's history as files: a table for programs, curves for people."""
+"""A run's history: a table for programs, curves for people, as a picture and for a page."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -37,3 +38,70 @@ def save_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     write_whole(folder / "curves.png", picture.getvalue())
+
+
+def draw_curves(history: Sequence[Mapping[str, float]]) -> str:
+    """The curves as SVG for a page, errors above the loss; each point tells its figures when pointed at."""
+    errors = _chart(
+        "errors on the validation lines, %",
+        history,
+        {"CER": ("--blue", lambda row: 100 * row["cer"]), "WER": ("--orange", lambda row: 100 * row["wer"])},
+    )
+    loss = _chart("training loss, nats per character", history, {"loss": ("--grey", lambda row: row["loss"])})
+    return errors + loss
+
+
+_WIDTH, _HEIGHT = 420, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 36, 410, 26, 176
+"""Where the axes stand; small, so that their writing can be read on a telephone."""
+
+
+def _chart(
+    title: str,
+    history: Sequence[Mapping[str, float]],
+    curves: Mapping[str, tuple[str, Callable[[Mapping[str, float]], float]]],
+) -> str:
+    """One diagram; `curves` gives each its colour, by the name a page has for it, and its value in a row."""
+    points = {
+        name: [(row["epoch"], value(row)) for row in history if math.isfinite(value(row))]
+        for name, (_, value) in curves.items()
+    }
+    highest = max((value for curve in points.values() for _, value in curve), default=0.0) or 1.0
+    step = _step(highest / 4)
+    top = step * math.ceil(highest / step)
+    first, last = history[0]["epoch"], max(history[-1]["epoch"], history[0]["epoch"] + 1)
+
+    def place(epoch: float, value: float) -> tuple[float, float]:
+        across, up = (epoch - first) / (last - first), value / top
+        return round(_LEFT + across * (_RIGHT - _LEFT), 1), round(_BOTTOM - up * (_BOTTOM - _TOP), 1)
+
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}"><text x="0" y="12">{title}</text>']
+    for number in range(round(top / step) + 1):
+        _, y = place(first, number * step)
+        parts.append(f'<line x1="{_LEFT}" x2="{_RIGHT}" y1="{y}" y2="{y}" stroke="var(--rule)"/>')
+        parts.append(f'<text x="{_LEFT - 5}" y="{y + 4}" text-anchor="end">{number * step:g}</text>')
+    apart = max(1, round(_step((last - first) / 6)))
+    for epoch in range(-int(-first // apart) * apart, int(last) + 1, apart):
+        x, y = place(epoch, 0)
+        parts.append(f'<text x="{x}" y="{y + 14}" text-anchor="middle">{epoch}</text>')
+    parts.append(f'<text x="{_RIGHT}" y="{_HEIGHT - 1}" text-anchor="end" fill="var(--faint)">epoch</text>')
+    for place_in_legend, (name, curve) in enumerate(points.items()):
+        colour = f"var({curves[name][0]})"
+        drawn = [place(*point) for point in curve]
+        line = " ".join(f"{x},{y}" for x, y in drawn)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        parts += [
+            f'<circle cx="{x}" cy="{y}" r="2" fill="{colour}">'
+            f"<title>epoch {epoch:g}: {name} {value:.4g}</title></circle>"
+            for (x, y), (epoch, value) in zip(drawn, curve, strict=True)
+        ]
+        if len(points) > 1:
+            x = _RIGHT - 40 * (len(points) - place_in_legend) + 12
+            parts.append(f'<text x="{x}" y="12" fill="{colour}" font-weight="600">{name}</text>')
+    return "".join(parts) + "</svg>"
+
+
+def _step(least: float) -> float:
+    """The next of 1, 2, 5, 10 and so on."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= least * (1 - 1e-9))

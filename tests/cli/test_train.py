@@ -55,7 +55,7 @@ def test_a_minute_from_lines_to_a_model_that_reads(lines: Path, tmp_path: Path) 
     assert "epoch    1  CER" in stderr
     assert "0.02 minutes are over" in stderr
     assert {p.name for p in out.iterdir()} == {
-        "best.onnx", "best.safetensors", "curves.png", "history.csv", "last.checkpoint"
+        "best.onnx", "best.safetensors", "curves.png", "history.csv", "last.checkpoint", "report.html"
     }  # fmt: skip
     assert sheet.is_file()
     status, text, _ = ocrnn("read", "-m", out / "best.onnx", lines / "00.png")
@@ -112,7 +112,7 @@ def test_a_log_that_cannot_be_written_is_said_before_the_lines_are_read(
     monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
     status, _, stderr = ocrnn("train", "--data", lines, "--out", tmp_path / "run", "--log-to", "tensorboard")
     assert status == 2
-    assert stderr == "ocrnn: --log-to tensorboard: TensorBoard is not installed; pip install tensorboard\n"
+    assert stderr == "ocrnn: --log-to tensorboard: TensorBoard is not installed; pip install 'ocrnn[tensorboard]'\n"
     assert not (tmp_path / "run").exists()
 
 

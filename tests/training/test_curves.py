@@ -1,10 +1,13 @@
 import csv
+import math
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from ocrnn.training.curves import save_history
+from ocrnn.training.curves import draw_curves, save_history
 
 
 def test_history_is_a_table_and_a_picture(tmp_path: Path) -> None:
@@ -17,3 +20,35 @@ def test_history_is_a_table_and_a_picture(tmp_path: Path) -> None:
     falling = [int(np.flatnonzero(blue[:, column])[0]) for column in np.flatnonzero(blue.any(axis=0))]
     assert len(falling) > 100
     save_history(tmp_path, rows[:1])  # a single epoch is drawn too
+
+
+def drawn(rows: list[dict[str, float]]) -> dict[str, list[tuple[float, float]]]:
+    """Points of each curve of a page, by the colour it has, taken from the SVG as XML."""
+    figure = ElementTree.fromstring(f"<figure>{draw_curves(rows)}</figure>")
+    return {
+        line.get("stroke", ""): [tuple(map(float, point.split(","))) for point in line.get("points", "").split()]  # type: ignore[misc]
+        for line in figure.iter("polyline")
+    }
+
+
+def test_the_curves_of_a_page_go_where_the_figures_go() -> None:
+    rows = [{"epoch": n, "loss": 8.0 / n, "cer": 0.4 / n, "wer": 0.8 / n} for n in (1, 2, 4, 5)]
+    curves = drawn(rows)
+    assert set(curves) == {"var(--blue)", "var(--orange)", "var(--grey)"}
+    for colour, name in (("var(--blue)", "cer"), ("var(--orange)", "wer"), ("var(--grey)", "loss")):
+        (x1, y1), (x2, y2), (x4, y4), (x5, _) = curves[colour]
+        assert x2 - x1 == pytest.approx(x5 - x4, abs=0.11) == pytest.approx((x4 - x2) / 2, abs=0.11)
+        ground = y1 + (y2 - y1) * 2  # where a value twice as near to 0 again as the second would be: 0 itself
+        assert (ground - y4) / (ground - y1) == pytest.approx(rows[2][name] / rows[0][name], abs=0.01)
+    # Both errors stand on one scale.
+    assert curves["var(--orange)"][1] == curves["var(--blue)"][0] or curves["var(--orange)"][1][1] == pytest.approx(
+        curves["var(--blue)"][0][1], abs=0.11
+    )
+    assert "epoch 4: CER 10" in draw_curves(rows)
+
+
+def test_curves_of_one_epoch_of_none_right_and_of_no_number() -> None:
+    assert len(drawn([{"epoch": 7, "loss": math.nan, "cer": 0.0, "wer": 0.0}])["var(--blue)"]) == 1
+    assert drawn([{"epoch": 7, "loss": math.nan, "cer": 1.5, "wer": 1.0}])["var(--grey)"] == []
+    many = [{"epoch": n, "loss": 1e-7 * n, "cer": 1.0, "wer": 1.0} for n in range(1, 301)]
+    assert draw_curves(many).count("<text") < 40

@@ -4,7 +4,6 @@ import numpy as np
 from PIL import Image
 
 from ocrnn.data.labels import Sample
-from ocrnn.image import load_lines
 from ocrnn.spec import ModelSpec
 from ocrnn.training.batches import RealLines, permuted
 from ocrnn.training.sheet import save_sheet
@@ -16,6 +15,6 @@ def test_the_sheet_shows_the_prepared_lines(digits: list[Sample], spec: ModelSpe
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
     assert sheet.shape[0] == 5 * (16 + 6)
     for row in range(5):
-        line = spec.line_format.prepare(load_lines(digits[plan[row][1]].image)[0])[0]
+        line = spec.line_format.prepare(digits[plan[row][1]].load())[0]
         shown = sheet[row * 22 : row * 22 + 16, : line.shape[1]]
         assert np.abs(shown.astype(float) - 255 * (1 - line)).max() < 0.51  # half a grey, and the rounding of float32
