@@ -10,7 +10,7 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ocrnn.folders import find_files, is_picture
 
 FORMS_IN_WORDS = (
     "the text of line.png in line.gt.txt or line.txt beside it, or pictures and texts in labels.tsv, labels.csv, "
-    "labels.jsonl, labels.json, metadata.jsonl, metadata.csv, gt.txt or rec_gt.txt"
+    "labels.jsonl, labels.json, metadata.jsonl, metadata.csv, gt.txt or rec_gt.txt, or both in tar shards"
 )
 """The forms of labels that are known, for errors and help."""
 
@@ -36,6 +36,7 @@ class Found:
     tables: tuple[Path, ...]
     texts: tuple[Path, ...] = ()
     pictures: tuple[Path, ...] = ()
+    shards: tuple[Path, ...] = ()
     other_tables: tuple[Path, ...] = ()
     named: set[str] = field(default_factory=set)
     tolerated: Counter[str] = field(default_factory=Counter)
@@ -57,9 +58,12 @@ _TEXTS = (".gt.txt", ".txt")
 def find_labels(folder: Path) -> Found:
     """Look through a folder, or take one table of labels; raises LabelError where the path is neither."""
     if folder.is_file():
+        if _is_shard(folder):
+            return Found(root=folder.parent, tables=(), shards=(folder,))
         if folder.suffix.lower() not in _TABLES:
             raise LabelError(
-                f"{folder}: neither a folder nor a table of labels; give a folder, a .tsv, .csv, .jsonl, .json or .txt"
+                f"{folder}: neither a folder nor a table of labels; "
+                f"give a folder, a .tsv, .csv, .jsonl, .json, .txt or .tar"
             )
         return Found(root=folder.parent, tables=(folder,))
     if not folder.is_dir():
@@ -75,8 +79,13 @@ def find_labels(folder: Path) -> Found:
         tables=tables,
         texts=tuple(file for file in files if file.suffix.lower() == ".txt" and file in others),
         pictures=pictures,
+        shards=tuple(file for file in files if _is_shard(file)),
         other_tables=tuple(file for file in files if file.suffix.lower() in _UNNAMED and file in others),
     )
+
+
+def _is_shard(file: Path) -> bool:
+    return file.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2"))  # packed ones to say that they are
 
 
 def nothing_found(found: Found) -> str:
@@ -99,7 +108,7 @@ def _tables(found: Found) -> Iterator[Sample | Problem]:
 _IMAGE_COLUMNS = frozenset(
     {"image", "img", "picture", "path", "image_path", "file", "filename", "file_name", "image_name"}
 )
-_TEXT_COLUMNS = frozenset({"text", "label", "labels", "transcription", "transcript", "ground_truth", "gt", "words"})
+TEXT_COLUMNS = frozenset({"text", "label", "labels", "transcription", "transcript", "ground_truth", "gt", "words"})
 
 
 @dataclass(frozen=True)
@@ -176,13 +185,14 @@ def _delimiter(content: str) -> str:
 def _named_columns(cells: list[str]) -> _Columns | None:
     """Columns, if these cells name at least the picture's and the text's."""
     names = [cell.strip().lower() for cell in cells]
-    image, text = _first(names, _IMAGE_COLUMNS), _first(names, _TEXT_COLUMNS)
+    image, text = column_of(names, _IMAGE_COLUMNS), column_of(names, TEXT_COLUMNS)
     if image is None or text is None:
         return None
     return _Columns(image, text, names.index("document") if "document" in names else None, len(names))
 
 
-def _first(names: list[str], known: frozenset[str]) -> int | None:
+def column_of(names: list[str], known: frozenset[str]) -> int | None:
+    """Which of these names, in small letters, is one of the known; None where none is."""
     # A column called text is the text, even behind a label, which may be a class.
     if "text" in known and "text" in names:
         return names.index("text")
@@ -283,7 +293,7 @@ def _json_line(table: Path, number: int, content: str, found: Found) -> Sample |
         return Problem(where, f"{_json_kind(entry)} where an object is expected", remedy)
     names = [key.strip().lower() for key in entry]
     values = list(entry.values())
-    image, text = _first(names, _IMAGE_COLUMNS), _first(names, _TEXT_COLUMNS)
+    image, text = column_of(names, _IMAGE_COLUMNS), column_of(names, TEXT_COLUMNS)
     if image is None:
         return Problem(where, "no picture is named", "write the picture's path as file_name")
     sample = _json_entry(table, number, table.parent, values[image], "" if text is None else values[text], found)
@@ -446,22 +456,28 @@ def _stems(picture: Path) -> list[str]:
 
 
 def _text_beside(picture: Path, label: Path, tolerated: Counter[str]) -> Sample | Problem:
-    lines: list[tuple[int, str]] = []
-    for line in _lines(label, tolerated):
-        if isinstance(line, Problem):
-            return line
-        lines.append(line)
-    if len(lines) > 1:
-        return Problem(
-            f"{label}:{lines[1][0]}",
-            f"{len(lines)} lines of text for one picture of a line",
-            "keep the line that the picture shows",
-        )
-    number, text = lines[0] if lines else (1, "")
-    return Sample(picture, text, label_file=label, line_number=number)
+    text = only_line(label, _lines(label, tolerated))
+    return text if isinstance(text, Problem) else Sample(picture, text[1], label_file=label, line_number=text[0])
 
 
 # --- what all forms share ---
+
+
+def only_line(file: Path, lines: Iterable[tuple[int, str] | Problem]) -> tuple[int, str] | Problem:
+    """The one line of a label file, with its number; line 1 and nothing where there is none."""
+    found: list[tuple[int, str]] = []
+    for line in lines:
+        if isinstance(line, Problem):
+            return line
+        found.append(line)
+    if len(found) > 1:
+        return Problem(
+            f"{file}:{found[1][0]}",
+            f"{len(found)} lines of text for one picture of a line",
+            "keep the line that the picture shows",
+        )
+    return found[0] if found else (1, "")
+
 
 _BOM = "\ufeff"
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -474,6 +490,11 @@ def _lines(file: Path, tolerated: Counter[str]) -> Iterator[tuple[int, str] | Pr
     except OSError as fault:
         yield Problem(str(file), f"cannot be read ({fault.strerror})", "check its rights")
         return
+    yield from lines_of(file, data, tolerated)
+
+
+def lines_of(file: Path, data: bytes, tolerated: Counter[str]) -> Iterator[tuple[int, str] | Problem]:
+    """Numbered lines of a text that are not blank; a Problem for each that is not UTF-8, or for all of it."""
     if data.startswith(_WIDE_MARKS):
         yield Problem(str(file), "the file is in UTF-16", "save it as UTF-8")
         return

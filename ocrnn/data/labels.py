@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from ocrnn.data.formats import FORMS, Found, find_labels, nothing_found
-from ocrnn.data.samples import Problem, Sample, picture_key, shortened
+from ocrnn.data.lines import joined
+from ocrnn.data.samples import (
+    Part,
+    Problem,
+    Sample,
+    cleaned,
+    document_of,
+    picture_key,
+    shortened,
+    text_problem,
+    tolerate,
+)
+from ocrnn.data.shards import read_shards
 from ocrnn.errors import LabelError
 from ocrnn.folders import is_picture
 
@@ -20,11 +32,13 @@ __all__ = ["LabelSet", "Problem", "Sample", "read_labels", "twice"]
 class LabelSet:
     """Samples in the order of their labels, problems in the same order, pictures without a label last.
 
+    The samples are a tuple; with stores of many lines among them, such as tar shards, a sequence that reads each line
+    when it is asked for (`data.lines`).
     `tolerated` counts what was put right on the way and needs no remedy: byte order marks, CRLF line ends, blank lines,
     spaces at the ends of texts, texts brought to NFC.
     """
 
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     problems: tuple[Problem, ...]
     tolerated: Mapping[str, int] = field(default_factory=dict)
 
@@ -45,6 +59,8 @@ def read_labels(folder: str | Path) -> LabelSet:
       it alone.
     - `labels.json` of docTR: one object of names and texts.
 
+    Further it takes the lines of tar shards, `*.tar`, as WebDataset has them (see `data.shards`).
+
     Pictures count from the table's own folder, those of docTR from images in it; or from a folder above, where that
     leads to a picture in the data folder.
 
@@ -54,16 +70,17 @@ def read_labels(folder: str | Path) -> LabelSet:
     where no label is found at all.
     """
     found = find_labels(Path(folder))
-    samples: dict[str, Sample] = {}
+    samples: dict[_Key, Sample] = {}
     problems: list[Problem] = []
     for form in FORMS:
         for entry in form(found):
-            cleaned = _cleaned(entry, samples, found) if isinstance(entry, Sample) else entry
-            if isinstance(cleaned, Problem):
-                problems.append(cleaned)
+            sample = _checked(entry, samples, found) if isinstance(entry, Sample) else entry
+            if isinstance(sample, Problem):
+                problems.append(sample)
             else:
-                samples[picture_key(cleaned.image)] = cleaned
-    if not samples and not problems:
+                samples[_key(sample)] = sample
+    shards = read_shards(found.shards, problems, found.tolerated)
+    if not samples and not shards and not problems:
         raise LabelError(nothing_found(found))
     problems += (
         Problem(str(picture), "the picture has no label", "write one or remove the picture", "picture without label")
@@ -71,7 +88,7 @@ def read_labels(folder: str | Path) -> LabelSet:
         if picture_key(picture) not in found.named
     )
     tolerated = {what: count for what, count in sorted(found.tolerated.items()) if count}
-    return LabelSet(tuple(samples.values()), tuple(problems), tolerated)
+    return LabelSet(joined((tuple(samples.values()), shards)), tuple(problems), tolerated)
 
 
 def twice(sample: Sample, first: Sample) -> Problem:
@@ -87,32 +104,25 @@ def twice(sample: Sample, first: Sample) -> Problem:
     )
 
 
-_NO_CHARACTERS = {"Cc": "a control character", "Cs": "half a character"}
-"""Categories of code points that no picture shows; JSON can write half of a pair of UTF-16."""
+_Key = tuple[str, Part | None]
 
 
-def _cleaned(sample: Sample, samples: Mapping[str, Sample], found: Found) -> Sample | Problem:
+def _key(sample: Sample) -> _Key:
+    return picture_key(sample.image), sample.part
+
+
+def _checked(sample: Sample, samples: Mapping[_Key, Sample], found: Found) -> Sample | Problem:
     """A sample with its text in order and its name and document known; or the reason why it is none."""
-    key = picture_key(sample.image)
-    found.named.add(key)
+    found.named.add(picture_key(sample.image))
     # Not is_file of a Path: a name too long for the system raises there.
     if not os.path.isfile(sample.image):
         return _missing(sample)
-    text = unicodedata.normalize("NFC", sample.text)
-    stripped = text.strip()
-    if not stripped:
-        what = f"the label of {sample.title} is empty"
-        return Problem(sample.where, what, "write its text or remove the line", "empty label")
-    bad = next((c for c in stripped if c == "\ufffd" or unicodedata.category(c) in _NO_CHARACTERS), None)
-    if bad is not None:
-        kind = "the mark of a lost character" if bad == "\ufffd" else _NO_CHARACTERS[unicodedata.category(bad)]
-        what = f"the label holds {kind}, U+{ord(bad):04X}"
-        return Problem(sample.where, what, "write the character that the picture shows", "character without a shape")
-    found.tolerated["texts brought to NFC"] += text != sample.text
-    found.tolerated["spaces at the ends of texts"] += stripped != text
-    name = _name(sample.image, found.root)
-    sample = replace(sample, text=stripped, name=name, document=sample.document or _document(name))
-    return twice(sample, samples[key]) if key in samples else sample
+    raw, name = sample.text, sample.name or _name(sample.image, found.root)
+    sample = replace(sample, text=cleaned(raw), name=name, document=sample.document or document_of(name))
+    if problem := text_problem(sample):
+        return problem
+    tolerate(raw, found.tolerated)
+    return twice(sample, samples[_key(sample)]) if _key(sample) in samples else sample
 
 
 def _missing(sample: Sample) -> Problem:
@@ -134,15 +144,3 @@ def _name(picture: Path, root: Path) -> str:
     except ValueError:  # another drive of Windows
         name = str(picture)
     return unicodedata.normalize("NFC", PurePath(name).as_posix())
-
-
-_HOLDERS = frozenset({"images", "image", "imgs", "img", "pictures", "crops", "crop_img", "lines"})
-"""Folders that say what they hold and not which document it is from."""
-
-
-def _document(name: str) -> str:
-    folders = [part for part in name.split("/")[:-1] if part != ".."]
-    if folders and folders[0].lower() not in _HOLDERS:
-        return folders[0]
-    stem = PurePath(name).name.split(".")[0]
-    return stem.rstrip("0123456789").rstrip("-_ ") if stem[-1:].isdigit() else ""

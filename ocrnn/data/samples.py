@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Protocol
 
 from ocrnn.errors import ImageError
@@ -88,6 +91,11 @@ class Finding:
         """`labels.tsv:17: the label is empty; write its text or remove the line`."""
         return _visible(f"{self.where}: {self.what}; {self.remedy}")
 
+    @property
+    def place(self) -> str:
+        """Where and what, without what to do: for reports that say that once for many."""
+        return _visible(f"{self.where}: {self.what}")
+
 
 class Problem(Finding):
     """Why something is not learned from."""
@@ -95,6 +103,68 @@ class Problem(Finding):
 
 class Remark(Finding):
     """Why someone should look at what is learned from as it is."""
+
+
+def load_stored(name: str, data: bytes, max_pixels: int) -> Grey:
+    """Picture (h, w) of the bytes of one that has no file of its own; raises ImageError that calls it by this name."""
+    pages = load_lines(_Stored(name, data), max_pixels=max_pixels)
+    if len(pages) > 1:
+        raise ImageError(f"{name}: {len(pages)} pages with one label; save each page as a picture of its own")
+    return pages[0]
+
+
+class _Stored(io.BytesIO):
+    """Bytes with a name, which `load_lines` says in its errors."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        super().__init__(data)
+        self.name = name
+
+
+def cleaned(text: str) -> str:
+    """Text as a sample has it: in Unicode form NFC, without spaces at its ends."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def tolerate(text: str, tolerated: Counter[str]) -> None:
+    """Count what `cleaned` puts right in a text."""
+    composed = unicodedata.normalize("NFC", text)
+    tolerated["texts brought to NFC"] += composed != text
+    tolerated["spaces at the ends of texts"] += composed.strip() != composed
+
+
+_NO_CHARACTERS = {"Cc": "a control character", "Cs": "half a character"}
+"""Categories of code points that no picture shows; JSON can write half of a pair of UTF-16."""
+
+
+def text_problem(sample: Sample) -> Problem | None:
+    """Why a sample's text, `cleaned`, is none that a picture can show; None where it may be one."""
+    if not sample.text:
+        what = f"the label of {sample.title} is empty"
+        return Problem(sample.where, what, "write its text or remove the line", "empty label")
+    bad = next((c for c in sample.text if c == "\ufffd" or unicodedata.category(c) in _NO_CHARACTERS), None)
+    if bad is None:
+        return None
+    kind = "the mark of a lost character" if bad == "\ufffd" else _NO_CHARACTERS[unicodedata.category(bad)]
+    what = f"the label holds {kind}, U+{ord(bad):04X}"
+    return Problem(sample.where, what, "write the character that the picture shows", "character without a shape")
+
+
+_HOLDERS = frozenset({"images", "image", "imgs", "img", "pictures", "crops", "crop_img", "lines"})
+"""Folders that say what they hold and not which document it is from."""
+
+
+def document_of(name: str) -> str:
+    """The document that a line of this name is from, "" where the name does not tell.
+
+    >>> document_of("book/page1/3.png"), document_of("images/page_018_3.png"), document_of("17.png")
+    ('book', 'page_018', '')
+    """
+    folders = [part for part in name.split("/")[:-1] if part != ".."]
+    if folders and folders[0].lower() not in _HOLDERS:
+        return folders[0]
+    stem = PurePath(name).name.split(".")[0]
+    return stem.rstrip("0123456789").rstrip("-_ ") if stem[-1:].isdigit() else ""
 
 
 def picture_key(picture: Path) -> str:

@@ -1,0 +1,121 @@
+"""Samples in any number: what holds them may read each from the disk when it is asked for, and keep none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrnn.data.samples import Sample
+
+Numbers = npt.NDArray[np.int64]
+
+_AT_ONCE = 1 << 14
+"""Numbers that are spelled out together when all samples are gone through."""
+
+
+class Store(Sequence[Sample]):
+    """Samples that are read when they are asked for, such as those of tar shards.
+
+    A subclass gives `__len__`, `sample` and `blocks`, and iterates faster than one by one where it can.
+    """
+
+    def sample(self, number: int) -> Sample:
+        """The sample of a number from 0 to below the length."""
+        raise NotImplementedError
+
+    def blocks(self) -> list[int]:
+        """Where in the sequence a part that lies together on the disk ends; the last end is the length."""
+        raise NotImplementedError
+
+    def picked(self, numbers: Numbers) -> Iterator[Sample]:
+        """Samples of these numbers, in their order."""
+        return map(self.sample, numbers.tolist())
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Every sample in turn."""
+        for start in range(0, len(self), _AT_ONCE):
+            yield from self.picked(np.arange(start, min(start + _AT_ONCE, len(self))))
+
+    @overload
+    def __getitem__(self, place: int) -> Sample: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Sample]: ...
+    def __getitem__(self, place: int | slice) -> Sample | Sequence[Sample]:
+        """One sample, or several without reading them yet."""
+        if isinstance(place, slice):
+            return chosen(self, range(*place.indices(len(self))))
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"{len(self)} lines have no number {place}")
+        return self.sample(place % len(self))
+
+
+def joined(parts: Iterable[Sequence[Sample]]) -> Sequence[Sample]:
+    """Samples of several sequences behind one another: a tuple where all are in memory, else read when asked for."""
+    parts = [part for part in parts if len(part)]
+    if any(isinstance(part, Store) for part in parts):
+        return parts[0] if len(parts) == 1 else _Joined(parts)
+    return tuple(sample for part in parts for sample in part)
+
+
+def chosen(samples: Sequence[Sample], numbers: Iterable[int]) -> Sequence[Sample]:
+    """Samples of some numbers: a tuple where they are in memory, else read when asked for, at eight bytes a number."""
+    if isinstance(samples, Store):
+        return _Chosen(samples, np.fromiter(numbers, np.int64))
+    return tuple(samples[number] for number in numbers)
+
+
+def blocks(samples: Sequence[Sample]) -> list[int]:
+    """Ends of the parts that lie together on the disk, the last of them the length; one for samples in memory."""
+    return samples.blocks() if isinstance(samples, Store) else [len(samples)]
+
+
+class _Joined(Store):
+    """Stores, and samples in memory, behind one another."""
+
+    def __init__(self, parts: Sequence[Sequence[Sample]]) -> None:
+        self._parts = parts
+        self._ends: Numbers = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def sample(self, number: int) -> Sample:
+        part = int(np.searchsorted(self._ends, number, side="right"))
+        return self._parts[part][number - int(self._ends[part]) + len(self._parts[part])]
+
+    def picked(self, numbers: Numbers) -> Iterator[Sample]:
+        owners = np.searchsorted(self._ends, numbers, side="right")
+        cuts = np.flatnonzero(np.diff(owners)) + 1
+        for own, part in zip(np.split(numbers, cuts), np.split(owners, cuts), strict=True):
+            if len(own):
+                lines = self._parts[int(part[0])]
+                local = own - int(self._ends[int(part[0])]) + len(lines)
+                yield from lines.picked(local) if isinstance(lines, Store) else (lines[n] for n in local.tolist())
+
+    def blocks(self) -> list[int]:
+        starts = (0, *self._ends.tolist())
+        return [start + end for start, part in zip(starts, self._parts, strict=False) for end in blocks(part)]
+
+
+class _Chosen(Store):
+    """Some samples of a store."""
+
+    def __init__(self, store: Store, numbers: Numbers) -> None:
+        self._store: Store = store._store if isinstance(store, _Chosen) else store
+        self._numbers: Numbers = store._numbers[numbers] if isinstance(store, _Chosen) else numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def sample(self, number: int) -> Sample:
+        return self._store.sample(int(self._numbers[number]))
+
+    def picked(self, numbers: Numbers) -> Iterator[Sample]:
+        return self._store.picked(self._numbers[numbers])
+
+    def blocks(self) -> list[int]:
+        owners = np.searchsorted(self._store.blocks(), self._numbers, side="right")
+        return [*(np.flatnonzero(np.diff(owners)) + 1).tolist(), len(self)] if len(self) else []
