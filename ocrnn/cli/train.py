@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ocrnn.training.run import Run
 
 _PROBLEMS_SHOWN = 10
+_CHARACTERS_SHOWN = 40
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _LABELS = click.Path(exists=True, path_type=Path)
 
@@ -79,9 +80,32 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
 @click.option("--arch", type=click.Choice(["fast", "accurate", "paper"]), help="Network.  [default: fast]")
 @click.option("--backbone", type=click.Choice(["vgg", "resnet"]), help="Its convolutions.")
 @click.option("--cell", type=click.Choice(["lstm", "gru", "rnn"]), help="Its recurrent cells.")
+@click.option(
+    "--freeze",
+    metavar="PARTS",
+    help="Parts of the --from model that stay as they are, with commas: conv, rnn, head.",
+)
+@click.option(
+    "--rehearse",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    metavar="P",
+    help="Share of lines drawn as the --from model knows them, so that it does not forget; 0.2 is a fair one.  "
+    "[default: 0]",
+)
 @click.option("--synth", is_flag=True, help="Mix in as many synthetic lines; see `ocrnn synth`.")
-@click.option("--fonts", type=_FOLDER, metavar="DIR", help="Fonts for --synth.  [default: those of the system]")
-@click.option("--texts", type=_FOLDER, metavar="DIR", help="Texts for --synth.  [default: those of the labels]")
+@click.option(
+    "--fonts",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Fonts for --synth, and for lines as the --from model knows them.  [default: those of the system]",
+)
+@click.option(
+    "--texts",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Texts for the same.  [default: those of the labels with --synth, else invented ones]",
+)
 @click.option(
     "--augment",
     type=click.Choice(["none", "light", "strong"]),
@@ -205,9 +229,13 @@ def command(
         raise SystemExit(INTERRUPTED)
     if not quiet and run.epochs:
         click.echo(f"{run.epochs[-1].stopped}; {verdict(run.epochs)}", err=True)
+        if run.outcome:
+            click.echo(run.outcome.table(), err=True)
     elif not run.epochs:
         best = run.options.out / "best.safetensors"
         click.echo(f"ocrnn: {run.options.out}: was finished before; go on --from {best} with another --out", err=True)
+    for remark in run.outcome.remarks() if run.outcome else ():
+        click.echo(f"ocrnn: {remark}", err=True)
     click.echo(run.options.out / "best.onnx")
 
 
@@ -223,6 +251,10 @@ def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
         f"{len(run.spec.charset)} characters; run in {run.options.out}",
         err=True,
     )
+    for characters, what in ((run.added, "new to"), (run.dropped, "dropped from")):
+        if characters:
+            shown = " ".join(characters[:_CHARACTERS_SHOWN]) + (" …" if len(characters) > _CHARACTERS_SHOWN else "")
+            click.echo(f"{len(characters)} characters {what} {run.options.from_model}: {shown}", err=True)
 
 
 def _show(problems: Sequence[Problem], *, whole: bool) -> None:

@@ -5,6 +5,8 @@ Letters: N lines, H W pixels, T frames, K feature channels, C classes with the b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -35,6 +37,14 @@ class Network(nn.Module):
         )
         self.head = nn.Linear(2 * architecture.hidden, classes)
         self.shortcut = nn.Conv1d(features, classes, 3, padding=1) if architecture.shortcut else None
+
+    def train(self, mode: bool = True) -> Network:
+        """Go into training mode, or reading mode; norms whose weights are frozen keep their statistics in either."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+                module.eval()
+        return self
 
     def features(self, images: Tensor) -> Tensor:
         """Features (T, N, K) of prepared lines (N, 1, H, W)."""
@@ -95,20 +105,20 @@ class _Residual(nn.Module):
         return maps + changed
 
 
-def with_classes(network: Network, classes: int) -> Network:
-    """A network that knows more classes: all weights as they were, new rows in its heads for the classes from C on.
+def with_classes(network: Network, origins: Sequence[int | None]) -> Network:
+    """A network whose n-th class reads as class `origins[n]` did; None makes a new one. All other weights stay.
 
-    The new rows start small and their biases low: the old classes are read as before until training says otherwise.
+    The rows of new classes start small and their biases low: the old classes are read as before until training says
+    otherwise. Classes that `origins` does not name are forgotten.
     """
-    old = network.head.out_features
-    if classes < old:
-        raise ValueError(f"{classes} classes are fewer than the {old} that the network has")
-    grown = Network(network.architecture, classes)
+    changed = Network(network.architecture, len(origins))
     state = network.state_dict()
-    for name, fresh in grown.state_dict().items():
+    kept = [n for n, origin in enumerate(origins) if origin is not None]
+    sources = [origin for origin in origins if origin is not None]
+    for name, fresh in changed.state_dict().items():
         if name.startswith(("head.", "shortcut.")):
             rows = fresh * 0.1 if fresh.ndim > 1 else torch.full_like(fresh, float(state[name].min()))
-            rows[:old] = state[name]
+            rows[kept] = state[name][sources]
             state[name] = rows
-    grown.load_state_dict(state)
-    return grown
+    changed.load_state_dict(state)
+    return changed

@@ -23,7 +23,7 @@ from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
 from ocrnn.evaluation.calibration import calibrate
 from ocrnn.image import Grey, LineFormat
 from ocrnn.model.export import export_onnx
-from ocrnn.model.network import Network, with_classes
+from ocrnn.model.network import Network
 from ocrnn.model.runtime import TorchModel, find
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import Architecture, ModelSpec
@@ -31,8 +31,11 @@ from ocrnn.storage import make_folder
 from ocrnn.synth.degrade import Strength
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.synth.texts import Texts
-from ocrnn.training.batches import Plan, RealLines, permuted
-from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Precision, Settings, Step, digest, train
+from ocrnn.training.batches import Plan, RealLines, Source, permuted
+from ocrnn.training.distributed import ALONE, Team
+from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, train, validate
+from ocrnn.training.step import Precision
+from ocrnn.training.tuning import Change, Outcome, Pairs, adapted, freeze, old_kind, parts, read_drawn
 
 NewCharacters = Literal["add", "drop", "fail"]
 
@@ -62,6 +65,8 @@ class Options:
     arch: str | None = None
     backbone: str | None = None
     cell: str | None = None
+    freeze: str | None = None
+    rehearse: float = 0.0
     augment: Strength | None = "light"
     synth: bool = False
     fonts: Path | None = None
@@ -78,9 +83,13 @@ class Options:
 
 @dataclass(frozen=True)
 class SynthLines:
-    """Synthetic lines as a source: the number of a line says nothing, its generator all."""
+    """Synthetic lines as a source: the number of a line says nothing, its generator all.
+
+    With each real line of an epoch come `per_line` of them.
+    """
 
     synthesizer: Synthesizer
+    per_line: float = 1.0
     longest: int = 95
 
     def draw(self, index: int, rng: np.random.Generator) -> tuple[Grey, str]:
@@ -92,7 +101,10 @@ class SynthLines:
 class Run:
     """A run that is ready to start: data read and checked, network built, folder there.
 
-    `problems` are the lines left out and why; `epochs` collects what came of each round.
+    `problems` are the lines left out and why; `known` is the charset of the model it starts from, `own_kind` draws that
+    model's own lines, None where no fonts can, and then `no_own_kind` says why. `epochs` collects what came of each
+    round, `outcome` what a run that started from a model came to. Of a `team` rank 0 alone leaves
+    files.
     """
 
     options: Options
@@ -103,10 +115,15 @@ class Run:
     validation: tuple[Sample, ...]
     problems: tuple[Problem, ...]
     sources: tuple[RealLines | SynthLines, ...]
+    known: Charset | None = None
+    own_kind: Synthesizer | None = None
+    no_own_kind: str = ""
+    team: Team = ALONE
     epochs: list[Epoch] = field(default_factory=list)
+    outcome: Outcome | None = None
 
     @classmethod
-    def prepare(cls, options: Options) -> Run:
+    def prepare(cls, options: Options, team: Team = ALONE) -> Run:
         """Read, check and split the data, build or open the network, and make sure of the folder, before any training.
 
         Raises UsageError for options that contradict, LabelError when no line is left to train on or to validate with,
@@ -114,13 +131,14 @@ class Run:
         the folder.
         """
         _check(options)
-        _claim(options.out, options.resume)
+        if team.leads:
+            _claim(options.out, options.resume)
         samples, problems = _read(options.data)
         held_out, more = _read((options.val,)) if options.val else ((), ())
         samples, leaks = _without(samples, held_out)
         problems = (*problems, *more, *leaks)
         _demand(samples, "to train on", options, problems)
-        network, spec = _network(options, samples, held_out)
+        network, spec, known = _network(options, samples, held_out)
         left, report_problems, widths = _checked(samples, spec)
         if options.val:
             validation, val_problems, _ = _checked(held_out, spec)
@@ -131,33 +149,56 @@ class Run:
         problems = (*problems, *report_problems, *val_problems)
         _demand(train_lines, "to train on", options, problems)
         _demand(validation, "to validate with", options, problems)
-        settings = Settings(
-            epochs=options.epochs if options.epochs or options.minutes else 60,
-            minutes=options.minutes,
-            patience=options.patience,
-            learning_rate=options.lr or (FINE_TUNING_RATE if options.from_model else LEARNING_RATE),
-            columns=max(*widths, round(options.batch * float(np.mean(widths)))),
-            precision=options.precision,
-            seed=options.seed,
-            deterministic=options.deterministic,
-            threads=2 if (os.cpu_count() or 1) > 2 else 1,
-        )
+        own_kind, no_own_kind = _own_kind(options, spec.charset, known) if known else (None, "")
         sources: tuple[RealLines | SynthLines, ...] = (RealLines(train_lines, options.augment),)
         if options.synth:
             sources += (SynthLines(_synthesizer(options, spec.charset, train_lines)),)
-        return cls(options, settings, network, spec, tuple(train_lines), tuple(validation), problems, sources)
+        if options.rehearse and own_kind:
+            sources += (SynthLines(own_kind, len(sources) * options.rehearse / (1 - options.rehearse)),)
+        return cls(
+            options,
+            _settings(options, widths),
+            network,
+            spec,
+            tuple(train_lines),
+            tuple(validation),
+            problems,
+            sources,
+            known,
+            own_kind,
+            no_own_kind,
+            team,
+        )
+
+    @property
+    def added(self) -> str:
+        """Characters that the model it starts from does not know; "" for a new one."""
+        return self.known.strangers(self.spec.charset.characters) if self.known else ""
+
+    @property
+    def dropped(self) -> str:
+        """Characters of the model it starts from that the new one will not write."""
+        return self.spec.charset.strangers(self.known.characters) if self.known else ""
 
     def plan(self, epoch: int) -> Plan:
-        """Lines of one epoch: the real ones in random order, with as many synthetic ones between them if asked for."""
-        real = self.sources[0]
+        """Lines of one epoch: the real ones in random order, and evenly between them the synthetic ones asked for."""
+        real, *drawn = self.sources
         assert isinstance(real, RealLines)
         lines = permuted(real, self.settings.seed, epoch, least=LEAST_LINES)
-        if len(self.sources) == 1:
+        if not drawn:
             return lines
-        return [entry for index, pair in enumerate(lines) for entry in (pair, (self.sources[1], index))]
+        mixed: list[tuple[Source, int]] = []
+        for place, line in enumerate(lines):
+            mixed.append(line)
+            for source in drawn:
+                assert isinstance(source, SynthLines)
+                until = int((place + 1) * source.per_line)
+                mixed += [(source, number) for number in range(int(place * source.per_line), until)]
+        return mixed
 
     def events(self, stop: threading.Event | None = None) -> Iterator[Step | Epoch]:
         """Train; yields what happens, and leaves the best model in the folder, to go on from and to read with."""
+        start = self._read_start() if self.known and self.team.leads else None
         events = train(
             self.network,
             self.spec,
@@ -169,18 +210,22 @@ class Run:
             resume=self.options.resume,
             options=self._told(),
             stop=stop,
+            team=self.team,
         )
         for event in events:
             if isinstance(event, Epoch):
                 self.epochs.append(event)
             yield event
-        self._finish()
+        if self.team.leads:
+            self._finish(None if stop and stop.is_set() else start)
 
     def _told(self) -> dict[str, object]:
         """What a run must not change when it is resumed, beside its settings, validation lines and network."""
         options = self.options
         return {
             "--from": options.from_model,
+            "--freeze": options.freeze,
+            "--rehearse": options.rehearse or None,
             "--augment": options.augment,
             "--synth": options.synth,
             "--fonts": options.fonts and str(options.fonts),
@@ -188,13 +233,26 @@ class Run:
             "training lines": digest(self.training),
         }
 
-    def _finish(self) -> None:
-        """Fit the best model's confidence, tell it where it comes from and how well it reads, and export it."""
+    def _read_start(self) -> _Readings:
+        """How the start model reads its own kind, and where the loop will not ask it again, the validation lines."""
+        drawn = old_kind(self.own_kind) if self.own_kind else ()
+        old = read_drawn(self.network, self.spec, drawn)
+        going_on = self.options.resume and (self.options.out / CHECKPOINT).is_file()
+        new = validate(self.network, self.spec, self.validation)[1] if going_on else None
+        return _Readings(drawn, old, new)
+
+    def _finish(self, start: _Readings | None) -> None:
+        """Fit the best model's confidence, tell it where it comes from and how well it reads, and export it.
+
+        With the readings of the model it started from, it tells what became of them, too.
+        """
         best = self.options.out / BEST
         if not best.is_file():
             return
         network, spec = load_weights(best)
         fitted = calibrate(TorchModel(network, spec), self.validation)
+        if start:
+            self.outcome = self._compare(start, network, spec)
         about = {
             **(
                 {"started from": self.spec.about.get("name", self.options.from_model)}
@@ -207,18 +265,45 @@ class Run:
             "data": f"{len(self.training)} lines of {', '.join(map(_name, self.options.data))}",
             "validation": spec.about.get("validation"),
             "calibration": fitted.told(),
+            **(self.outcome.stored() if self.outcome else {}),
         }
         spec = dataclasses.replace(spec, about=about, temperature=fitted.temperature)
         save_weights(best, network, spec)
         export_onnx(network.eval(), spec, best.with_suffix(".onnx"))
+
+    def _compare(self, start: _Readings, network: Network, spec: ModelSpec) -> Outcome:
+        """What the best model makes of the lines that the start model has read."""
+        seen = {epoch.number: epoch.pairs for epoch in self.epochs}
+        epoch = spec.about["validation"]["epoch"]
+        after = seen[epoch] if epoch in seen else validate(network, spec, self.validation)[1]
+        old = Change.of(start.old, read_drawn(network, spec, start.drawn)) if start.drawn else None
+        new = Change.of(start.new or seen[0], after)
+        return Outcome(new, old, epoch == 0, self.options.rehearse, self.no_own_kind)
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """Drawn lines of a start model's own kind, and its (label, reading) of them and of the validation lines."""
+
+    drawn: Sequence[tuple[Grey, str]]
+    old: Pairs
+    new: Pairs | None
 
 
 def _check(options: Options) -> None:
     """Refuse options that contradict one another, or that nothing would come of."""
     if options.from_model and (options.arch or options.backbone or options.cell):
         raise UsageError("--arch, --backbone and --cell are of a new network; leave them out with --from")
-    if not options.synth and (options.fonts or options.texts):
-        raise UsageError("--fonts and --texts are of synthetic lines; add --synth")
+    if not options.from_model:
+        for option, given in (("--rehearse", options.rehearse), ("--freeze", options.freeze)):
+            if given:
+                raise UsageError(f"{option}: keeps what a model knows, and a new one knows nothing; add --from")
+    if not 0 <= options.rehearse < 1:
+        raise UsageError(f"--rehearse {options.rehearse:g}: not a share below 1; give a number such as 0.2")
+    if options.freeze is not None:
+        parts(options.freeze)
+    if not (options.synth or options.from_model) and (options.fonts or options.texts):
+        raise UsageError("--fonts and --texts are of synthetic lines; add --synth, or --rehearse with --from")
     places = [os.path.realpath(folder) for folder in options.data]
     for folder, place in zip(options.data, places, strict=True):
         if places.count(place) > 1:
@@ -268,17 +353,54 @@ def _demand(lines: Sequence[Sample], purpose: str, options: Options, problems: S
         raise LabelError(f"{', '.join(map(str, options.data))}: no usable line {purpose}; {first}")
 
 
-def _network(options: Options, samples: tuple[Sample, ...], held_out: tuple[Sample, ...]) -> tuple[Network, ModelSpec]:
-    """Network to teach and its spec, with the charset these lines need."""
+def _settings(options: Options, widths: Sequence[int]) -> Settings:
+    """How the loop is to teach lines of these widths W in pixels."""
+    return Settings(
+        epochs=options.epochs if options.epochs or options.minutes else 60,
+        minutes=options.minutes,
+        patience=options.patience,
+        learning_rate=options.lr or (FINE_TUNING_RATE if options.from_model else LEARNING_RATE),
+        columns=max(*widths, round(options.batch * float(np.mean(widths)))),
+        precision=options.precision,
+        seed=options.seed,
+        deterministic=options.deterministic,
+        threads=2 if (os.cpu_count() or 1) > 2 else 1,
+    )
+
+
+def _network(
+    options: Options, samples: tuple[Sample, ...], held_out: tuple[Sample, ...]
+) -> tuple[Network, ModelSpec, Charset | None]:
+    """Network to teach and its spec, with the charset these lines need, and that of the model it starts from."""
     torch.manual_seed(options.seed)
     if options.from_model:
         network, spec = load_weights(find(options.from_model, ".safetensors"))
-        known = Charset.open(options.charset) if options.charset else spec.charset
-        charset = spec.charset.extended(known.characters)
-    else:
-        charset = (
-            Charset.open(options.charset) if options.charset else Charset.of(s.text for s in (*samples, *held_out))
-        )
+        known = spec.charset
+        charset = _charset(options, _narrowed(known, options.charset), samples)
+        network, spec = adapted(network, spec, charset)
+        if options.freeze:
+            _freeze(network, options.freeze, known.strangers(charset.characters))
+        return network, spec, known
+    open_charset = (
+        Charset.open(options.charset) if options.charset else Charset.of(s.text for s in (*samples, *held_out))
+    )
+    charset = _charset(options, open_charset, samples)
+    architecture = Architecture.named(options.arch or "fast", backbone=options.backbone, cell=options.cell)
+    spec = ModelSpec(charset, LineFormat(height=architecture.height), architecture)
+    return Network(architecture, charset.classes), spec, None
+
+
+def _narrowed(known: Charset, asked: str | None) -> Charset:
+    """The charset asked for, what a start model knows of it first and in its order; all of it where none is."""
+    if asked is None:
+        return known
+    wanted = Charset.open(asked)
+    kept = "".join(character for character in known.characters if character in wanted)
+    return Charset(kept).extended(wanted.characters) if kept else wanted
+
+
+def _charset(options: Options, charset: Charset, samples: tuple[Sample, ...]) -> Charset:
+    """A charset with what else the labels say, as --new-chars has it; raises CharsetError where that is to fail."""
     strangers = charset.strangers("".join(sample.text for sample in samples))
     if strangers and options.new_chars == "fail":
         culprit = next(sample for sample in samples if charset.strangers(sample.text))
@@ -286,17 +408,36 @@ def _network(options: Options, samples: tuple[Sample, ...], held_out: tuple[Samp
             f"{culprit.where}: {charset.strangers(culprit.text)[0]!r} is not in the charset; "
             f"use a larger --charset, or --new-chars add or drop"
         )
-    if strangers and options.new_chars == "add":
-        charset = charset.extended(strangers)
-    if options.from_model:
-        if len(charset) > len(spec.charset):
-            network = with_classes(network, charset.classes)
-        spec = dataclasses.replace(spec, charset=charset)
-    else:
-        architecture = Architecture.named(options.arch or "fast", backbone=options.backbone, cell=options.cell)
-        spec = ModelSpec(charset, LineFormat(height=architecture.height), architecture)
-        network = Network(architecture, charset.classes)
-    return network, spec
+    return charset.extended(strangers) if options.new_chars == "add" else charset
+
+
+def _freeze(network: Network, names: str, added: str) -> None:
+    """Freeze what --freeze names; raises UsageError where new characters could not be learned for it."""
+    frozen = parts(names)
+    if added and "head" in frozen:
+        raise UsageError(
+            f"--freeze head: {added[0]!r} is new to the model, and its head must learn it; "
+            f"leave head out, or add --new-chars drop"
+        )
+    freeze(network, frozen)
+
+
+def _own_kind(options: Options, charset: Charset, known: Charset) -> tuple[Synthesizer | None, str]:
+    """What draws lines as the start model knows them, and why not where nothing can.
+
+    Raises UsageError for that where they are to be rehearsed, or fonts or texts were named.
+    """
+    kept = "".join(character for character in known.characters if character in charset)
+    try:
+        if not kept:
+            raise UsageError("no character of the start model is left; leave --charset out")
+        return _drawing(options.fonts, options.texts, Charset(kept), options.seed), ""
+    except UsageError as fault:
+        if options.rehearse:
+            raise UsageError(f"--rehearse: {fault}") from None
+        if options.fonts or options.texts:
+            raise
+        return None, str(fault)
 
 
 def _checked(
@@ -309,6 +450,11 @@ def _checked(
 def _synthesizer(options: Options, charset: Charset, samples: Sequence[Sample]) -> Synthesizer:
     """What draws the lines of --synth: with no texts given, it writes what the labels say in other hands."""
     said = options.texts or Texts({"labels": tuple(sample.text for sample in samples)})
-    synthesizer = Synthesizer(options.fonts, said, charset)
-    synthesizer.line(np.random.default_rng(options.seed))  # fonts that draw none of it are refused before training
+    return _drawing(options.fonts, said, charset, options.seed)
+
+
+def _drawing(fonts: Path | None, texts: Path | Texts | None, charset: Charset, seed: int) -> Synthesizer:
+    """A synthesizer that has proved itself; raises UsageError where its fonts draw none of its texts."""
+    synthesizer = Synthesizer(fonts, texts, charset)
+    synthesizer.line(np.random.default_rng(seed))
     return synthesizer
