@@ -59,7 +59,7 @@ class Program(click.Group):
             return super().invoke(ctx)
         except OcrnnError as error:
             click.echo(f"ocrnn: {error}", err=True)
-            ctx.exit(_STATUSES.get(type(error), MISUSED))
+            ctx.exit(next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), MISUSED))
         except KeyboardInterrupt:
             click.echo("ocrnn: interrupted", err=True)
             ctx.exit(INTERRUPTED)

@@ -180,6 +180,7 @@ def train(
             stopping, seconds = team.agree(stopping or stop.is_set(), clock.seconds())
             if stopping:
                 keeper.save(progress, seconds)
+                stop.set()  # here too, where another process was asked to
                 return
             epoch_seconds = max(1e-9, seconds - seconds_before)
             scored, pairs = validate(network, spec, validation, team)
