@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @click.command(
     "eval",
-    epilog="\b\nocrnn eval --data lines\nocrnn eval --data lines -m runs/mine/best.onnx --json\n\n"
+    epilog="\b\nocrnn eval --data lines\nocrnn eval --data lines --html lines.html\n"
+    "ocrnn eval --data lines -m runs/mine/best.onnx --json\n\n"
     "Exit status: 0 all read, 1 some pictures failed and count as wrong, 2 wrong use, 3 model unusable, "
     "4 no labelled lines, 130 interrupted.",
 )
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 @options.beam_width
 @click.option("--worst", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Lines to show.")
 @click.option("--json", "as_json", is_flag=True, help="One line of json in place of the table.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write a page with all figures, the confidence held against the truth, and the worst lines with pictures.",
+)
 @options.max_pixels
 @options.batch_size(16)
 @options.threads
@@ -48,6 +56,7 @@ def command(
     beam_width: int | None,
     worst: int,
     as_json: bool,
+    page: str | None,
     max_pixels: int | None,
     batch_size: int,
     threads: int | None,
@@ -58,6 +67,9 @@ def command(
     Texts are compared after folding: Unicode form (so ſ is s), shapes of quotes and dashes, runs of spaces. The table
     says what other foldings would give. The interval comes from drawing the lines anew a thousand times. A picture
     that cannot be read counts as wrong from end to end.
+
+    Below stands how far the confidence is true: lines of like confidence, how many of them are right, and the
+    calibration error, the mean distance of the two, beside what chance alone would make of it on so few lines.
     """
     if decoder == "greedy" and beam_width is not None:
         raise UsageError("--beam-width: belongs to the beam; leave out --decoder greedy")
@@ -71,11 +83,14 @@ def command(
         click.echo(f"ocrnn: {', '.join(data)}: no labelled lines left; mend the labels named above", err=True)
         ctx.exit(NOTHING_TO_READ)
 
-    from ocrnn.evaluation.report import table, to_json, worst_lines
+    from ocrnn.evaluation.report import confidence_table, table, to_html, to_json, worst_lines
     from ocrnn.evaluation.score import evaluate, read_samples
     from ocrnn.image import MAX_PIXELS
+    from ocrnn.storage import check_place, write_whole
     from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
 
+    if page:
+        check_place(page)
     reader = Reader.open(
         model,
         decoder=decoder or ("greedy" if beam_width is None else "beam"),
@@ -99,8 +114,13 @@ def command(
         click.echo(to_json(evaluation, worst))
     else:
         click.echo(table(evaluation.score))
+        if trusted := confidence_table(evaluation):
+            click.echo(f"\n{trusted}")
         if shown := worst_lines(evaluation, worst):
             click.echo(f"\n{shown}")
+    if page:
+        about = {"model": model or reader.model.spec.about.get("name", "default"), "data": ", ".join(data)}
+        write_whole(page, to_html(evaluation, samples, worst, about))
     if not quiet:
         click.echo(f"ocrnn: {len(lines)} lines in {seconds:.1f} s, {len(lines) / seconds:.1f}/s", err=True)
     if any(line.problem for line in lines):

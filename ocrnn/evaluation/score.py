@@ -8,6 +8,7 @@ from itertools import tee
 from typing import TYPE_CHECKING
 
 from ocrnn.errors import ImageError
+from ocrnn.evaluation.calibration import Reliability, caught, reliability
 from ocrnn.metrics import Score, distance, fold, score
 from ocrnn.reading import Reading
 
@@ -41,8 +42,23 @@ class Evaluation:
 
     def worst(self, count: int) -> list[ReadSample]:
         """Lines with the most wrong characters, worst first, none that are right; ties stand as they came."""
-        wrong = (line for line in self.lines if line.edits)
-        return sorted(wrong, key=lambda line: -line.edits)[:count]
+        return [self.lines[place] for place in self.worst_places(count)]
+
+    def worst_places(self, count: int) -> list[int]:
+        """Where in `lines` the worst ones stand, in the order of `worst`."""
+        wrong = (place for place, line in enumerate(self.lines) if line.edits)
+        return sorted(wrong, key=lambda place: -self.lines[place].edits)[:count]
+
+    def reliability(self) -> Reliability | None:
+        """How far the confidence of the lines that could be read is true; None where there are none."""
+        read = [line for line in self.lines if not line.problem]
+        if not read:
+            return None
+        return reliability((line.confidence for line in read), (not line.edits for line in read))
+
+    def caught(self, share: float) -> tuple[int, float, float]:
+        """What looking through the most doubtful `share` of all lines would find; see `calibration.caught`."""
+        return caught([line.confidence for line in self.lines], [line.edits for line in self.lines], share)
 
 
 def read_samples(samples: Iterable[Sample], reader: Reader, *, batch_size: int = 16) -> Iterator[ReadSample]:

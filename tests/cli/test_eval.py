@@ -66,6 +66,23 @@ def test_json_is_all_of_stdout(lines: Path) -> None:
     assert [line["name"] for line in stored["worst"]] == ["three.png"]
 
 
+def test_a_page_and_the_confidence_beside_the_figures(lines: Path, tmp_path: Path) -> None:
+    result = run("--data", lines, "--html", tmp_path / "page.html")
+    assert result.exit_code == 0 and "calibration error" in result.stdout
+    # Two of three are wrong, the reader is as sure of a line as 0.99 a frame makes it.
+    said = json.loads(run("--data", lines, "--json").stdout)["reliability"]
+    assert said["bins"][0]["right"] == pytest.approx(1 / 3)
+    assert said["error"] == pytest.approx(said["bins"][0]["confidence"] - 1 / 3) and said["error"] > 0.4
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("data:image/webp") == 2 and "66.67 %" in page
+
+
+def test_a_page_that_cannot_be_written_is_said_before_anything_is_read(lines: Path, tmp_path: Path) -> None:
+    result = run("--data", lines, "--html", tmp_path / "nosuch" / "page.html")
+    assert result.exit_code == 2 and result.stdout == ""
+    assert "cannot be written" in result.stderr and "lines in" not in result.stderr
+
+
 def test_several_sets_are_one(lines: Path) -> None:
     result = run("--data", lines, "--data", lines, "--json")
     assert json.loads(result.stdout)["lines"] == 6
