@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ocrnn.cli.main import FAILED
 
+if TYPE_CHECKING:
+    from ocrnn.data.check import CheckReport
+    from ocrnn.data.samples import Problem
+
+SCHEMA = 1
+"""Number of the form that --json writes."""
+
 
 @click.command(
     "check",
-    epilog="\b\nocrnn check lines\nocrnn check lines --charset latin\n\n"
+    epilog="\b\nocrnn check lines\nocrnn check lines --charset latin\nocrnn check lines --val others --all\n\n"
     "Exit status: 0 every line can be learned, 1 some cannot, 2 wrong use or no labels at all.",
 )
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--val",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DIR",
+    help="Name lines whose pictures are in this folder, too, which training would validate with.",
+)
 @click.option(
     "--charset", metavar="NAME|FILE", help="Name the characters outside this charset.  [default: those of the labels]"
 )
@@ -25,34 +41,104 @@ from ocrnn.cli.main import FAILED
     show_default=True,
     help="Network whose frames a text must fit into.",
 )
+@click.option("-v", "--all", "whole", is_flag=True, help="Name every place, not only the first five of each kind.")
+@click.option("--json", "as_json", is_flag=True, help="Write all of it as one JSON object.")
 @click.pass_context
-def command(ctx: click.Context, folder: Path, charset: str | None, arch: str) -> None:
-    """Name every labelled line of a folder that training would leave out, with the reason and the way out.
+def command(
+    ctx: click.Context,
+    folders: tuple[Path, ...],
+    val: Path | None,
+    charset: str | None,
+    arch: str,
+    whole: bool,
+    as_json: bool,
+) -> None:
+    """Name what would spoil a training run, by file and line number, with what to do.
 
-    Each is one line on standard output: file and line number of the label, what is wrong, what to do. Training makes
-    the same check first.
+    A problem is a line that training leaves out: no picture or text, a damaged picture, a text that does not fit into
+    its picture or the charset, one picture with two texts. A remark is a line that training takes and someone should
+    look at: shaped or lit unlike the rest, odd spaces, one thing written in several ways. Training makes the same check
+    first. Nothing is changed.
     """
     from ocrnn.charset import Charset
-    from ocrnn.data.check import check_samples
+    from ocrnn.data.check import SHOWN, check_samples
     from ocrnn.data.labels import read_labels
     from ocrnn.image import LineFormat
     from ocrnn.spec import Architecture
 
-    labels = read_labels(folder)
-    texts = "".join(sample.text for sample in labels.samples)
-    known = Charset.open(charset) if charset else Charset.of([texts or " "])
+    found = [read_labels(folder) for folder in folders]
+    held_out = read_labels(val) if val else None
+    samples = [sample for labels in found for sample in labels.samples]
+    texts = (sample.text for sample in (*samples, *(held_out.samples if held_out else ())))
+    known = Charset.open(charset) if charset else Charset.of(texts) if samples else Charset(" ")
     architecture = Architecture.named(arch)
-    report = check_samples(labels.samples, known, architecture, LineFormat(height=architecture.height))
-    problems = (*labels.problems, *report.problems)
-    for problem in problems:
-        click.echo(str(problem))
-    if report.strangers:
-        counted = ", ".join(f"{character!r} {count}" for character, count in report.strangers.items())
-        click.echo(f"ocrnn: outside charset {charset}: {counted}", err=True)
-    if labels.tolerated:
-        click.echo(f"ocrnn: put right: {', '.join(f'{n} {what}' for what, n in labels.tolerated.items())}", err=True)
-    click.echo(
-        f"ocrnn: {len(report.samples)} lines can be learned, {len(problems)} cannot; {len(known)} characters", err=True
-    )
+    line_format = LineFormat(height=architecture.height)
+    kept_apart = check_samples(held_out.samples, known, architecture, line_format) if held_out else None
+    most = None if whole or as_json else SHOWN
+    report = check_samples(samples, known, architecture, line_format, apart_from=kept_apart, most=most)
+    problems = [problem for labels in found for problem in labels.problems] + list(report.problems)
+    tolerated: dict[str, int] = {}
+    for labels in found:
+        for what, count in labels.tolerated.items():
+            tolerated[what] = tolerated.get(what, 0) + count
+    if as_json:
+        click.echo(json.dumps(_record(report, problems, tolerated), ensure_ascii=False, indent=1))
+    else:
+        for line in _lines(report, problems, tolerated, most):
+            click.echo(line)
+        click.echo(
+            f"{len(report.samples)} lines can be learned, {len(problems)} cannot, "
+            f"{_count(len(report.remarks), 'kind')} of remarks; {_count(len(known), 'character')}"
+        )
     if problems:
         ctx.exit(FAILED)
+
+
+def _lines(report: CheckReport, problems: Sequence[Problem], tolerated: dict[str, int], most: int | None) -> list[str]:
+    """The report for a person: findings of one kind together, those that cost lines first."""
+    from ocrnn.data.check import by_kind
+    from ocrnn.data.remarks import named
+
+    lines = []
+    for kind, group in by_kind(problems):
+        lines += [f"problem: {kind}, {_count(len(group), 'line')}", *(f"  {problem}" for problem in group[:most])]
+        lines += _rest(len(group), len(group[:most]))
+    for character, stranger in report.strangers.items():
+        places = ", ".join(stranger.first) + (", ..." if stranger.count > len(stranger.first) else "")
+        lines.append(f"stranger: {named(character)}, {_count(stranger.count, 'time')}: {places}")
+    for remarks in report.remarks:
+        remedy = remarks.first[0].remedy
+        lines.append(f"remark: {remarks.kind}, {_count(remarks.lines, 'line')}; {remedy}")
+        lines += [f"  {remark.place}" for remark in remarks.first]
+        lines += _rest(remarks.lines, len(remarks.first))
+    if tolerated:
+        lines.append(f"put right: {', '.join(f'{count} {what}' for what, count in tolerated.items())}")
+    return lines
+
+
+def _rest(count: int, shown: int) -> list[str]:
+    return [f"  and {count - shown} more; --all names them"] if count > shown else []
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _record(report: CheckReport, problems: Sequence[Problem], tolerated: dict[str, int]) -> dict[str, Any]:
+    """The report for a program."""
+    return {
+        "schema": SCHEMA,
+        "learned": len(report.samples),
+        "lost": len(problems),
+        "problems": [{"kind": p.kind, "where": p.where, "what": p.what, "remedy": p.remedy} for p in problems],
+        "strangers": [
+            {"character": character, "count": stranger.count, "first": stranger.first}
+            for character, stranger in report.strangers.items()
+        ],
+        "remarks": [
+            {"kind": remark.kind, "where": remark.where, "what": remark.what, "remedy": remark.remedy}
+            for remarks in report.remarks
+            for remark in remarks.first
+        ],
+        "put_right": tolerated,
+    }

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ocrnn.charset import Charset
-from ocrnn.data.check import MAX_COLUMNS, CheckReport, check_samples, minimum_frames
+from ocrnn.data.check import MAX_COLUMNS, CheckReport, Stranger, check_samples, minimum_frames, summary
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.image import LineFormat, load_lines
 from ocrnn.spec import Architecture
@@ -25,8 +25,8 @@ FAST = Architecture()
 
 
 def drawn(path: Path, width: int = 200, height: int = 40, **options: Any) -> Path:
-    """A picture of noise: what is cut off from it is missed."""
-    pixels = np.random.default_rng(width).integers(0, 256, (height, width), np.uint8)
+    """A picture of noise, mostly light: what is cut off from it is missed."""
+    pixels = np.uint8(255 * np.random.default_rng(width).random((height, width)) ** 0.3)
     Image.fromarray(pixels).save(path, **options)
     return path
 
@@ -37,7 +37,7 @@ def checked(*samples: Sample) -> CheckReport:
 
 def only(report: CheckReport, folder: Path) -> str:
     """The one problem of a report, which has no sample left."""
-    assert report.samples == () and report.widths == ()
+    assert not report.samples and not report.widths
     (problem,) = report.problems
     return str(problem).replace(f"{folder}{os.sep}", "")
 
@@ -93,7 +93,7 @@ def test_the_exif_turn_counts(tmp_path: Path) -> None:
     sample = Sample(drawn(tmp_path / "a.jpg", width=40, height=300, exif=exif), "abcdef")
     report = checked(sample)
     assert report.samples == (sample,)
-    assert report.widths == (FORMAT.width(40, 300),)
+    assert list(report.widths) == [FORMAT.width(40, 300)]
 
 
 def test_widths_are_those_of_prepared_lines(tmp_path: Path) -> None:
@@ -111,7 +111,11 @@ def test_strangers_are_named_and_counted(tmp_path: Path) -> None:
         "c.png: 'x' (U+0078), 'ß' (U+00DF), 'y' (U+0079) are not in the charset; "
         "use a larger --charset or --new-chars add",
     ]
-    assert list(report.strangers.items()) == [("ß", 3), ("x", 1), ("y", 1)]
+    assert list(report.strangers.items()) == [
+        ("ß", Stranger(3, (str(a), str(c)))),
+        ("x", Stranger(1, (str(c),))),
+        ("y", Stranger(1, (str(c),))),
+    ]
 
 
 def test_a_line_of_strangers_stays_one_short_line(tmp_path: Path) -> None:
@@ -149,7 +153,7 @@ def test_pictures_that_cannot_be_learned_from(fault: str, tmp_path: Path) -> Non
 
 def test_a_line_that_is_too_wide_to_train_on(tmp_path: Path) -> None:
     widest, wider = drawn(tmp_path / "widest.png", 2392), drawn(tmp_path / "wider.png", 2393)
-    assert checked(Sample(widest, "ab")).widths == (MAX_COLUMNS,)
+    assert list(checked(Sample(widest, "ab")).widths) == [MAX_COLUMNS]
     assert only(checked(Sample(wider, "ab")), tmp_path) == (
         "wider.png: wider.png makes a line of 2416x40 pixels, over the 2400 columns of training; "
         "cut the picture into shorter lines"
@@ -182,6 +186,75 @@ def test_a_picture_named_twice_over_two_folders(tmp_path: Path) -> None:
         "two.tsv:9: a.png already has this label at one.tsv:1; remove one of the two",
         "two.tsv:9: a.png already has another label at one.tsv:1, which is taken: 'ab'; keep the right one of the two",
     ]
+
+
+def test_the_same_pixels_under_two_names_are_learned_from_and_remarked(tmp_path: Path) -> None:
+    samples = [Sample(drawn(tmp_path / name, 200), "ab") for name in ("a.png", "b.bmp", "c.tif")]
+    other = Sample(drawn(tmp_path / "d.png", 201), "ab")
+    report = checked(other, *samples)
+    assert report.samples == (other, *samples) and not report.problems
+    assert report.twins == ((1, 2, 3),)
+    (remarks,) = report.remarks
+    assert (remarks.kind, remarks.lines) == ("same picture and text twice", 2)
+    assert [str(remark).replace(f"{tmp_path}{os.sep}", "") for remark in remarks.first] == [
+        "b.bmp: b.bmp is to the pixel a.png at a.png; remove one of the two",
+        "c.tif: c.tif is to the pixel a.png at a.png; remove one of the two",
+    ]
+
+
+def test_the_same_pixels_with_another_text_are_a_problem_that_names_both(tmp_path: Path) -> None:
+    a = Sample(drawn(tmp_path / "a.png"), "ab", label_file=Path("t.tsv"), line_number=1)
+    b = Sample(drawn(tmp_path / "b.bmp"), "ba", label_file=Path("t.tsv"), line_number=2)
+    c = Sample(drawn(tmp_path / "c.bmp"), "ab", label_file=Path("t.tsv"), line_number=3)
+    report = checked(a, b, c)
+    assert report.samples == (a, c)
+    assert list(map(str, report.problems)) == [
+        "t.tsv:2: b.bmp is to the pixel a.png at t.tsv:1, whose text is another and is taken: 'ab'; "
+        "keep the right one of the two"
+    ]
+    assert report.twins == ((0, 1),)
+
+
+def test_pictures_of_the_same_bytes_but_another_shape_are_no_twins(tmp_path: Path) -> None:
+    for name, shape in (("a.png", (40, 80)), ("b.png", (80, 40))):
+        Image.fromarray(np.arange(3200, dtype=np.uint32).astype(np.uint8).reshape(shape)).save(tmp_path / name)
+    report = checked(Sample(tmp_path / "a.png", "ab"), Sample(tmp_path / "b.png", "ba"))
+    assert len(report.samples) == 2 and not report.twins and not report.remarks
+
+
+def test_what_is_validated_with_is_not_learned_from_whatever_its_file_is_called(tmp_path: Path) -> None:
+    held_out = checked(Sample(drawn(tmp_path / "v1.png", 300), "ab"), Sample(drawn(tmp_path / "v2.png", 310), "cd"))
+    leak = Sample(drawn(tmp_path / "a.bmp", 310), "cd", label_file=Path("t.tsv"), line_number=1)
+    other = Sample(drawn(tmp_path / "b.bmp", 300), "ba", label_file=Path("t.tsv"), line_number=2)
+    good = Sample(drawn(tmp_path / "c.bmp", 320), "ab", label_file=Path("t.tsv"), line_number=3)
+    report = check_samples([leak, other, good], CHARSET, FAST, FORMAT, apart_from=held_out)
+    assert report.samples == (good,)
+    assert [str(problem).replace(f"{tmp_path}{os.sep}", "") for problem in report.problems] == [
+        "t.tsv:1: a.bmp is validated with, as v2.png at v2.png; keep the two sets apart",
+        "t.tsv:2: b.bmp is validated with, as v1.png at v1.png with another text, 'ab'; keep the two sets apart",
+    ]
+
+
+def test_remarks_are_on_lines_that_are_fit_and_the_most_frequent_kind_is_first(tmp_path: Path) -> None:
+    texts = ["a  b", "ab", "ab\u200b", "a  b", "a  ß", "ab"]
+    samples = [Sample(drawn(tmp_path / f"{n}.png", 200 + n), text) for n, text in enumerate(texts)]
+    report = check_samples(samples, Charset("ab \u200b"), FAST, FORMAT, most=1)
+    assert [(remarks.kind, remarks.lines, len(remarks.first)) for remarks in report.remarks] == [
+        ("spaces in a row", 2, 1),
+        ("invisible character", 1, 1),
+    ]
+    assert len(report.problems) == 1
+
+
+def test_two_lines_say_what_a_check_came_to(tmp_path: Path) -> None:
+    texts = ["a  b", "ab", "ab\u200b", "a  b", "a  ß", ""]
+    samples = [Sample(drawn(tmp_path / f"{n}.png", 200 + n), text) for n, text in enumerate(texts)]
+    report = check_samples(samples, Charset("ab \u200b"), FAST, FORMAT)
+    assert summary(4, report.problems, report.remarks, [Path("my lines")]) == (
+        "check: 4 lines can be learned, 2 cannot: character outside the charset 1, empty label 1\n"
+        "remarks: spaces in a row 2, invisible character 1; `ocrnn check 'my lines'` names them"
+    )
+    assert summary(7, (), (), [Path("lines")]) == "check: 7 lines can be learned, 0 cannot\nremarks: none"
 
 
 def test_every_sample_is_either_fit_or_a_problem_each_time_alike(tmp_path: Path) -> None:
