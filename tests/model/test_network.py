@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 import torch
+from torch import nn
 
 from ocrnn.model.network import Network
 from ocrnn.spec import Architecture
@@ -45,6 +46,30 @@ def test_paper_has_the_parameters_of_table_1() -> None:
     network = Network(Architecture.named("paper"), classes)
     assert sum(parameter.numel() for parameter in network.parameters()) == convolutions + recurrent + transcription
     assert convolutions + recurrent + transcription == 8_722_725
+
+
+def test_paper_computes_what_table_1_says_layer_for_layer() -> None:
+    table = nn.Sequential(  # written down from the paper, with nothing of ours but the weights
+        nn.Conv2d(1, 64, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2, 2),
+        nn.Conv2d(64, 128, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2, 2),
+        nn.Conv2d(128, 256, 3, 1, 1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(), nn.MaxPool2d((2, 1), (2, 1)),
+        nn.Conv2d(256, 512, 3, 1, 1, bias=False), nn.BatchNorm2d(512), nn.ReLU(),
+        nn.Conv2d(512, 512, 3, 1, 1, bias=False), nn.BatchNorm2d(512), nn.ReLU(), nn.MaxPool2d((2, 1), (2, 1)),
+        nn.Conv2d(512, 512, 2, 1, 0), nn.ReLU(), nn.Flatten(1, 2),
+    ).eval()  # fmt: skip
+    recurrent = nn.LSTM(512, 256, num_layers=2, bidirectional=True)
+    transcription = nn.Linear(2 * 256, 37)
+    torch.manual_seed(3)
+    network = Network(Architecture.named("paper"), 37).eval()
+    for ours, theirs in ((network.conv, table), (network.rnn, recurrent), (network.head, transcription)):
+        weights = zip(theirs.state_dict(), ours.state_dict().values(), strict=True)
+        theirs.load_state_dict(dict(weights))  # in the order of the layers; shapes that differ are refused
+    images = torch.rand(2, 1, 32, 100)
+    with torch.inference_mode():
+        frames = table(images).permute(2, 0, 1)
+        expected = transcription(recurrent(frames)[0]).log_softmax(2)
+        assert torch.allclose(network(images), expected, atol=1e-5)
 
 
 def test_paper_takes_the_pictures_of_the_paper() -> None:
