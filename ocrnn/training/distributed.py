@@ -154,22 +154,19 @@ class Team:
 
         On GPUs its batch norm counts the lines of all processes. On CPUs, where torch has no such norm, each process
         norms by its own lines, and the running means are those of rank 0: lines are dealt out by chance, so that they
-        say the same, with more noise. Those of the others go nowhere, see `follow_buffers`.
+        say the same, with more noise.
         """
         if self.size == 1:
             return learner
         on_gpu = self.device.type == "cuda"
         if on_gpu:
             learner = nn.SyncBatchNorm.convert_sync_batchnorm(learner)
-        return DistributedDataParallel(
-            learner,
-            device_ids=[self.device.index] if on_gpu else None,
-            broadcast_buffers=False,
-            gradient_as_bucket_view=True,
-        )
+        device = [self.device.index] if on_gpu else None
+        with self.watching():
+            return DistributedDataParallel(learner, device_ids=device, gradient_as_bucket_view=True)
 
     def follow_buffers(self, network: nn.Module) -> None:
-        """Give every process the buffers of rank 0."""
+        """Give every process the buffers of rank 0, which are saved: running means of batch norm."""
         if self.size > 1:
             with self.watching():
                 for buffer in network.buffers():

@@ -87,7 +87,7 @@ class Learner:
     def _gradient(self, batch: Batch) -> Tensor:
         """Leave the gradient of the whole batch in the parameters; gives the losses (2,) of both heads."""
         autocast = torch.autocast(self.team.device.type, torch.bfloat16) if self._bf16 else contextlib.nullcontext()
-        with autocast:
+        with autocast, self.team.watching():
             log_probs, shortcut = self._module(batch.images)
         loss = self._loss(log_probs, batch)
         beside = torch.zeros_like(loss) if shortcut is None else _SHORTCUT_WEIGHT * self._loss(shortcut, batch)
