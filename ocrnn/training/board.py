@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,7 +34,7 @@ class Board:
         with refusals(self._folder):
             self._writer.close()
 
-    def add(self, epoch: Epoch, validation: tuple[Sample, ...]) -> None:
+    def add(self, epoch: Epoch, validation: Sequence[Sample]) -> None:
         """Write what came of an epoch; raises OutputError."""
         figures = {
             "loss/training": epoch.loss,

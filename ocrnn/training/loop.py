@@ -373,9 +373,12 @@ def _scored(spec: ModelSpec, score: Score, epoch: int) -> ModelSpec:
 
 def digest(samples: Sequence[Sample]) -> str:
     """A number that changes when lines or their texts do; where their folder stands does not matter."""
-    told = "\n".join(f"{sample.name or sample.image}\t{sample.text}" for sample in samples)
-    # Undecodable bytes of file names are lone surrogates, which plain UTF-8 refuses.
-    return hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()
+    told = hashlib.sha256()
+    for number, sample in enumerate(samples):
+        line = f"{sample.name or sample.image}\t{sample.text}"
+        # Undecodable bytes of file names are lone surrogates, which plain UTF-8 refuses.
+        told.update((f"\n{line}" if number else line).encode(errors="surrogatepass"))
+    return told.hexdigest()
 
 
 _OPTIONS = {"learning_rate": "--lr", "columns": "--batch"}
