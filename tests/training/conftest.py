@@ -34,10 +34,15 @@ def many_digits(tmp_path: Path) -> list[Sample]:
     return draw_digits(tmp_path / "many digits", 300)
 
 
-def draw_digits(folder: Path, count: int) -> list[Sample]:
+@pytest.fixture
+def other_digits(tmp_path: Path) -> list[Sample]:
+    return draw_digits(tmp_path / "other digits", 60, seed=6)
+
+
+def draw_digits(folder: Path, count: int, seed: int = 5) -> list[Sample]:
     """Pictures of 2 to 5 digits in Pillow's own face, with their labels beside them."""
     folder.mkdir(parents=True)
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     font = ImageFont.load_default(20)
     samples = []
     for number in range(count):
@@ -49,3 +54,14 @@ def draw_digits(folder: Path, count: int) -> list[Sample]:
         path.with_suffix(".gt.txt").write_text(text + "\n", encoding="utf-8")
         samples.append(Sample(path, text, name=path.name))
     return samples
+
+
+@pytest.fixture
+def fonts(tmp_path: Path) -> Path:
+    """A folder with one face, so that no test depends on what the system has."""
+    matplotlib = pytest.importorskip("matplotlib")
+    folder = tmp_path / "fonts"
+    folder.mkdir()
+    face = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    (folder / face.name).write_bytes(face.read_bytes())
+    return folder
