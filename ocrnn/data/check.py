@@ -216,9 +216,11 @@ def _leaks(
     for place in np.flatnonzero(np.isin(prints, apart_from.prints)).tolist():
         held_out = apart_from.samples[int(order[np.searchsorted(apart_from.prints, prints[place], sorter=order)])]
         sample = samples[fit[place]]
-        what = f"{sample.title} is validated with, as {held_out.title} at {held_out.where}"
+        what = f"{sample.title} is in --val too, and only validated with"
+        if held_out.key != sample.key:
+            what += f": it is to the pixel {held_out.title} at {held_out.where}"
         if held_out.text != sample.text:
-            what += f" with another text, {shortened(held_out.text)}"
+            what += f", whose text is another, {shortened(held_out.text)}"
         yield fit[place], Problem(sample.where, what, "keep the two sets apart", "picture that is validated with")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple, get_args
 
@@ -24,12 +24,23 @@ class Split(NamedTuple):
     validation: Sequence[Sample]
 
 
-def split_by_hash(samples: Sequence[Sample], share: float = 0.1, seed: int = 0, by: By = "line") -> Split:
+def split_by_hash(
+    samples: Sequence[Sample],
+    share: float = 0.1,
+    seed: int = 0,
+    by: By = "line",
+    *,
+    twins: Iterable[Sequence[int]] = (),
+) -> Split:
     """Put about `share` (0..1, both excluded) of the samples into validation, by a hash of each one's own name.
 
     The side of a line depends on nothing but its name below the data folder, without the picture's ending, and on the
     seed: it stays when lines are added, removed or reordered, and when the folder moves. With `by="document"` the name
     is that of its document (`Sample.document`), and all lines of a document share a side.
+
+    `twins` are groups of places whose pictures are the same to the pixel. They share a side whatever their names are,
+    as a model would be judged by heart: they are validated with only where each of them would be by its own name, so
+    that one that comes later may take the others out of validation but never what was learned from into it.
 
     Of two or more lines (documents) at least one goes to either side: where the hashes leave a side empty, the one
     nearest to it crosses over, and may cross back once the data have grown and another takes its place.
@@ -48,6 +59,8 @@ def split_by_hash(samples: Sequence[Sample], share: float = 0.1, seed: int = 0, 
             f"all {len(samples)} lines are of one document, {samples[0].document!r}; use --split-by line, "
             f"or put each document into a folder of its own"
         )
+    for group in twins:
+        ranks[list(group)] = ranks[list(group)].max()
     held_out = ranks < np.uint64(int(share * 2**64))
     if len(ranks) and ranks.min() < ranks.max():
         if not held_out.any():

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,8 @@ from ocrnn import __version__
 from ocrnn.charset import Charset
 from ocrnn.data.check import CheckReport, check_samples
 from ocrnn.data.labels import Problem, Sample, read_labels
+from ocrnn.data.lines import joined
+from ocrnn.data.remarks import Remarks
 from ocrnn.data.splits import By, split_by_hash
 from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
 from ocrnn.evaluation.calibration import calibrate
@@ -31,7 +34,7 @@ from ocrnn.storage import make_folder
 from ocrnn.synth.degrade import Strength
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.synth.texts import Texts
-from ocrnn.training.batches import Plan, RealLines, Source, permuted
+from ocrnn.training.batches import Plan, RealLines, mixed, permuted
 from ocrnn.training.distributed import ALONE, Team
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, train, validate
 from ocrnn.training.step import Precision
@@ -43,6 +46,8 @@ LEARNING_RATE = 2e-3
 FINE_TUNING_RATE = 1e-3
 LEAST_LINES = 1000
 """Lines of an epoch: a smaller set is gone through several times, each time augmented anew."""
+_MOST_TEXTS = 100_000
+"""Labels that synthetic lines take their texts from, evenly spread: so many are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -101,24 +106,25 @@ class SynthLines:
 class Run:
     """A run that is ready to start: data read and checked, network built, folder there.
 
-    `problems` are the lines left out and why; `known` is the charset of the model it starts from, `own_kind` draws that
-    model's own lines, None where no fonts can, and then `no_own_kind` says why. `epochs` collects what came of each
-    round, `outcome` what a run that started from a model came to. Of a `team` rank 0 alone leaves
-    files.
+    `problems` are the lines left out and why, `remarks` what else the check of `data` has seen; `known` is the charset
+    of the model it starts from, `own_kind` draws that model's own lines, None where no fonts can, and then
+    `no_own_kind` says why. `epochs` collects what came of each round, `outcome` what a run that started from a model
+    came to. Of a `team` rank 0 alone leaves files.
     """
 
     options: Options
     settings: Settings
     network: Network
     spec: ModelSpec
-    training: tuple[Sample, ...]
-    validation: tuple[Sample, ...]
+    training: Sequence[Sample]
+    validation: Sequence[Sample]
     problems: tuple[Problem, ...]
     sources: tuple[RealLines | SynthLines, ...]
     known: Charset | None = None
     own_kind: Synthesizer | None = None
     no_own_kind: str = ""
     team: Team = ALONE
+    remarks: tuple[Remarks, ...] = ()
     epochs: list[Epoch] = field(default_factory=list)
     outcome: Outcome | None = None
 
@@ -135,18 +141,17 @@ class Run:
             _claim(options.out, options.resume)
         samples, problems = _read(options.data)
         held_out, more = _read((options.val,)) if options.val else ((), ())
-        samples, leaks = _without(samples, held_out)
-        problems = (*problems, *more, *leaks)
+        problems = (*problems, *more)
         _demand(samples, "to train on", options, problems)
         network, spec, known = _network(options, samples, held_out)
-        left, report_problems, widths = _checked(samples, spec)
-        if options.val:
-            validation, val_problems, _ = _checked(held_out, spec)
-            train_lines: Sequence[Sample] = left
+        of_val = _checked(held_out, spec) if options.val else None
+        report = _checked(samples, spec, of_val)
+        if of_val:
+            train_lines, validation = report.samples, of_val.samples
         else:
-            split = split_by_hash(left, options.val_split, options.seed, options.split_by)
-            train_lines, validation, val_problems = split.train, split.validation, ()
-        problems = (*problems, *report_problems, *val_problems)
+            split = split_by_hash(report.samples, options.val_split, options.seed, options.split_by, twins=report.twins)
+            train_lines, validation = split.train, split.validation
+        problems = (*problems, *report.problems, *(of_val.problems if of_val else ()))
         _demand(train_lines, "to train on", options, problems)
         _demand(validation, "to validate with", options, problems)
         own_kind, no_own_kind = _own_kind(options, spec.charset, known) if known else (None, "")
@@ -157,17 +162,18 @@ class Run:
             sources += (SynthLines(own_kind, len(sources) * options.rehearse / (1 - options.rehearse)),)
         return cls(
             options,
-            _settings(options, widths),
+            _settings(options, report.widths),
             network,
             spec,
-            tuple(train_lines),
-            tuple(validation),
+            train_lines,
+            validation,
             problems,
             sources,
             known,
             own_kind,
             no_own_kind,
             team,
+            report.remarks,
         )
 
     @property
@@ -185,16 +191,7 @@ class Run:
         real, *drawn = self.sources
         assert isinstance(real, RealLines)
         lines = permuted(real, self.settings.seed, epoch, least=LEAST_LINES)
-        if not drawn:
-            return lines
-        mixed: list[tuple[Source, int]] = []
-        for place, line in enumerate(lines):
-            mixed.append(line)
-            for source in drawn:
-                assert isinstance(source, SynthLines)
-                until = int((place + 1) * source.per_line)
-                mixed += [(source, number) for number in range(int(place * source.per_line), until)]
-        return mixed
+        return mixed(lines, [(source, source.per_line) for source in drawn if isinstance(source, SynthLines)])
 
     def events(self, stop: threading.Event | None = None) -> Iterator[Step | Epoch]:
         """Train; yields what happens, and leaves the best model in the folder, to go on from and to read with."""
@@ -322,26 +319,10 @@ def _name(path: Path) -> str:
     return path.resolve().name.encode(errors="replace").decode()
 
 
-def _without(
-    samples: tuple[Sample, ...], held_out: tuple[Sample, ...]
-) -> tuple[tuple[Sample, ...], tuple[Problem, ...]]:
-    """Samples whose pictures are not held out, and a problem for each that is: it would be judged by heart."""
-    kept = {sample.key for sample in held_out}
-    left: list[Sample] = []
-    leaks: list[Problem] = []
-    for sample in samples:
-        if sample.key in kept:
-            what = f"{sample.title} is in --val too, and only validated with"
-            leaks.append(Problem(sample.where, what, "keep the two apart"))
-        else:
-            left.append(sample)
-    return tuple(left), tuple(leaks)
-
-
-def _read(folders: Sequence[Path | None]) -> tuple[tuple[Sample, ...], tuple[Problem, ...]]:
+def _read(folders: Sequence[Path | None]) -> tuple[Sequence[Sample], tuple[Problem, ...]]:
     labels = [read_labels(folder) for folder in folders if folder is not None]
     return (
-        tuple(sample for found in labels for sample in found.samples),
+        joined(found.samples for found in labels),
         tuple(problem for found in labels for problem in found.problems),
     )
 
@@ -369,7 +350,7 @@ def _settings(options: Options, widths: Sequence[int]) -> Settings:
 
 
 def _network(
-    options: Options, samples: tuple[Sample, ...], held_out: tuple[Sample, ...]
+    options: Options, samples: Sequence[Sample], held_out: Sequence[Sample]
 ) -> tuple[Network, ModelSpec, Charset | None]:
     """Network to teach and its spec, with the charset these lines need, and that of the model it starts from."""
     torch.manual_seed(options.seed)
@@ -382,7 +363,7 @@ def _network(
             _freeze(network, options.freeze, known.strangers(charset.characters))
         return network, spec, known
     open_charset = (
-        Charset.open(options.charset) if options.charset else Charset.of(s.text for s in (*samples, *held_out))
+        Charset.open(options.charset) if options.charset else Charset.of(s.text for s in chain(samples, held_out))
     )
     charset = _charset(options, open_charset, samples)
     architecture = Architecture.named(options.arch or "fast", backbone=options.backbone, cell=options.cell)
@@ -399,9 +380,9 @@ def _narrowed(known: Charset, asked: str | None) -> Charset:
     return Charset(kept).extended(wanted.characters) if kept else wanted
 
 
-def _charset(options: Options, charset: Charset, samples: tuple[Sample, ...]) -> Charset:
+def _charset(options: Options, charset: Charset, samples: Sequence[Sample]) -> Charset:
     """A charset with what else the labels say, as --new-chars has it; raises CharsetError where that is to fail."""
-    strangers = charset.strangers("".join(sample.text for sample in samples))
+    strangers = "".join(dict.fromkeys(c for sample in samples for c in charset.strangers(sample.text)))
     if strangers and options.new_chars == "fail":
         culprit = next(sample for sample in samples if charset.strangers(sample.text))
         raise CharsetError(
@@ -440,16 +421,14 @@ def _own_kind(options: Options, charset: Charset, known: Charset) -> tuple[Synth
         return None, str(fault)
 
 
-def _checked(
-    samples: Sequence[Sample], spec: ModelSpec
-) -> tuple[tuple[Sample, ...], tuple[Problem, ...], tuple[int, ...]]:
-    report: CheckReport = check_samples(samples, spec.charset, spec.architecture, spec.line_format)
-    return report.samples, report.problems, report.widths
+def _checked(samples: Sequence[Sample], spec: ModelSpec, of_val: CheckReport | None = None) -> CheckReport:
+    return check_samples(samples, spec.charset, spec.architecture, spec.line_format, apart_from=of_val)
 
 
 def _synthesizer(options: Options, charset: Charset, samples: Sequence[Sample]) -> Synthesizer:
     """What draws the lines of --synth: with no texts given, it writes what the labels say in other hands."""
-    said = options.texts or Texts({"labels": tuple(sample.text for sample in samples)})
+    every = -(-len(samples) // _MOST_TEXTS)
+    said = options.texts or Texts({"labels": tuple(sample.text for sample in samples[::every])})
     return _drawing(options.fonts, said, charset, options.seed)
 
 

@@ -110,7 +110,10 @@ def test_pictures_that_are_validated_with_are_named(lines: Path, tmp_path: Path)
     status, out, _ = check(lines, "--val", tmp_path / "val")
     assert status == 1
     assert out.startswith("problem: picture that is validated with, 1 line\n")
-    assert f"labels.tsv:2: b.png is validated with, as other.png at {tmp_path / 'val' / 'other.txt'}:1;" in out
+    assert (
+        f"labels.tsv:2: b.png is in --val too, and only validated with: it is to the pixel other.png at {tmp_path}"
+        in out
+    )
 
 
 def test_several_folders_are_one_set(lines: Path, tmp_path: Path) -> None:

@@ -230,8 +230,10 @@ def test_what_is_validated_with_is_not_learned_from_whatever_its_file_is_called(
     report = check_samples([leak, other, good], CHARSET, FAST, FORMAT, apart_from=held_out)
     assert report.samples == (good,)
     assert [str(problem).replace(f"{tmp_path}{os.sep}", "") for problem in report.problems] == [
-        "t.tsv:1: a.bmp is validated with, as v2.png at v2.png; keep the two sets apart",
-        "t.tsv:2: b.bmp is validated with, as v1.png at v1.png with another text, 'ab'; keep the two sets apart",
+        "t.tsv:1: a.bmp is in --val too, and only validated with: it is to the pixel v2.png at v2.png; "
+        "keep the two sets apart",
+        "t.tsv:2: b.bmp is in --val too, and only validated with: it is to the pixel v1.png at v1.png, "
+        "whose text is another, 'ab'; keep the two sets apart",
     ]
 
 

@@ -40,6 +40,29 @@ def test_the_share_is_about_what_was_asked(share: float) -> None:
     assert abs(len(split_by_hash(many, share).validation) - 20_000 * share) < 5 * (20_000 * share * (1 - share)) ** 0.5
 
 
+@pytest.mark.parametrize("by", ["line", "document"])
+def test_pictures_that_are_the_same_share_a_side_and_move_no_other_line(by: Any) -> None:
+    lines = [line(number, folder=f"book{number % 40}") for number in range(1000)]
+    apart = split_by_hash(lines, 0.3, by=by)
+    groups = [(0, 1), (2, 500, 501, 999), (7, 8, 9)] + [(n, n + 1) for n in range(20, 400, 2)]
+    together = split_by_hash(lines, 0.3, by=by, twins=groups)
+    before, after = names(apart.validation), names(together.validation)
+    for group in groups:
+        own = {lines[place].name for place in group}
+        assert own <= after or not own & after
+        assert (own <= after) is (own <= before)
+    alone = {sample.name for sample in lines} - {lines[place].name for group in groups for place in group}
+    assert before & alone == after & alone
+    assert after < before
+
+
+def test_twins_leave_a_line_on_either_side() -> None:
+    for count in range(3, 12):
+        lines = [line(number) for number in range(count)]
+        split = split_by_hash(lines, 0.1, twins=[tuple(range(1, count))])
+        assert {len(split.train), len(split.validation)} == {1, count - 1}
+
+
 def test_a_line_stays_when_the_data_grow_shrink_and_turn_over() -> None:
     side = names(split_by_hash(LINES[:500]).validation)
     grown = names(split_by_hash(LINES).validation)

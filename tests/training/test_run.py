@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 from ocrnn.data.labels import Sample
 from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
 from ocrnn.image import load_lines
-from ocrnn.model.network import Network, with_classes
+from ocrnn.model.network import Network
 from ocrnn.model.runtime import open_model
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
@@ -74,17 +75,119 @@ def test_new_characters_are_added_dropped_or_refused(digits: list[Sample], start
         Run.prepare(options(digits, tmp_path / "fail", from_model=str(start), new_chars="fail"))
 
 
-def test_a_larger_charset_keeps_what_the_model_knew(spec: ModelSpec) -> None:
-    torch.manual_seed(2)
-    network = Network(spec.architecture, spec.charset.classes).eval()
-    grown = with_classes(network, [*range(spec.charset.classes), None, None, None]).eval()
-    images = torch.rand(2, 1, 16, 48)
-    with torch.inference_mode():
-        old, new = network(images), grown(images)
-    assert new.shape[2] == old.shape[2] + 3
-    # Old classes keep their odds against one another, and new ones do not come first.
-    assert torch.allclose(new[:, :, :11] - new[:, :, :1], old - old[:, :, :1], atol=1e-5)
-    assert int(new.argmax(2).max()) < 11
+def test_a_smaller_charset_drops_characters_and_keeps_the_rest_in_their_order(
+    digits: list[Sample], start: Path, tmp_path: Path
+) -> None:
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_text("\n".join("x98765432"), encoding="utf-8")
+    asked = options(digits, tmp_path / "drop", from_model=str(start), charset=str(wanted), new_chars="drop")
+    run = Run.prepare(asked)
+    assert run.spec.charset.characters == "23456789x"
+    assert (run.added, run.dropped) == ("x", "01")
+    usable = {sample.text for sample in digits if not set(sample.text) & set("01")}
+    assert {sample.text for sample in (*run.training, *run.validation)} == usable
+    assert len(run.problems) == sum(sample.text not in usable for sample in digits)
+    old, _ = load_weights(start)
+    assert torch.equal(run.network.head.weight[1:9], old.head.weight[3:11])
+    asked.out.rmdir()
+    added = Run.prepare(dataclasses.replace(asked, new_chars="add"))
+    assert set(added.spec.charset.characters) == set("0123456789x")
+    assert added.dropped == ""
+
+
+@pytest.mark.parametrize("names", ["conv", "head", "conv,rnn"])
+def test_frozen_parts_are_bit_equal_after_training_and_the_others_are_not(
+    digits: list[Sample], start: Path, tmp_path: Path, names: str
+) -> None:
+    run = Run.prepare(options(digits, tmp_path / "run", from_model=str(start), freeze=names, lr=0.01))
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    list(run.events())
+    frozen = {*names.split(","), *(["shortcut"] if "head" in names else [])}
+    for name, value in run.network.state_dict().items():
+        assert torch.equal(value, before[name]) is (name.split(".")[0] in frozen), name
+    changed = dataclasses.replace(run.options, resume=True, freeze=None)
+    with pytest.raises(UsageError, match="made with other --freeze; repeat its options"):
+        list(Run.prepare(changed).events())
+
+
+def test_a_frozen_head_cannot_learn_new_characters(digits: list[Sample], start: Path, tmp_path: Path) -> None:
+    digits[3].image.with_suffix(".gt.txt").write_text("4ß", encoding="utf-8")
+    with pytest.raises(UsageError, match="--freeze head: 'ß' is new to the model, and its head must learn it"):
+        Run.prepare(options(digits, tmp_path / "run", from_model=str(start), freeze="head"))
+
+
+def test_rehearsed_lines_are_the_share_asked_for_and_of_the_start_models_characters(
+    digits: list[Sample], start: Path, fonts: Path, tmp_path: Path
+) -> None:
+    digits[3].image.with_suffix(".gt.txt").write_text("4ß", encoding="utf-8")
+    asked = options(digits, tmp_path / "run", from_model=str(start), rehearse=0.25, fonts=fonts)
+    run = Run.prepare(asked)
+    plan = run.plan(1)
+    drawn = [entry for entry in plan if entry[0] is run.sources[1]]
+    assert len(drawn) / len(plan) == pytest.approx(0.25, abs=0.01)
+    assert [number for _, number in drawn] == list(range(len(drawn)))
+    thirds = [plan[at : at + len(plan) // 3] for at in range(0, len(plan), len(plan) // 3)]
+    assert all(abs(sum(source is run.sources[1] for source, _ in part) / len(part) - 0.25) < 0.1 for part in thirds[:3])
+    texts = [run.sources[1].draw(n, np.random.default_rng(n))[1] for n in range(30)]
+    assert run.known is not None
+    assert not run.known.strangers("".join(texts))
+    # Beside as many synthetic lines of the labels it is the same share of all.
+    both = Run.prepare(dataclasses.replace(asked, out=tmp_path / "both", synth=True)).plan(1)
+    assert sum(source is not both[0][0] for source, _ in both) / len(both) == pytest.approx(1 - 0.75 / 2, abs=0.01)
+
+
+def test_without_fonts_only_rehearsing_is_refused(
+    digits: list[Sample], start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocrnn.synth.fonts.system_folders", lambda: (tmp_path / "nowhere",))
+    asked = options(digits, tmp_path / "run", from_model=str(start))
+    run = Run.prepare(asked)
+    list(run.events())
+    assert run.outcome is not None
+    assert run.outcome.old is None
+    assert "what the model forgot is not known: this system has no fonts" in run.outcome.remarks()[-1]
+    with pytest.raises(
+        UsageError, match="--rehearse: this system has no fonts for this charset; give --fonts a folder"
+    ):
+        Run.prepare(dataclasses.replace(asked, out=tmp_path / "second", rehearse=0.2))
+
+
+def test_the_end_tells_new_and_old_kind_before_and_after(
+    digits: list[Sample], start: Path, fonts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocrnn.training.tuning.OLD_LINES", 12)
+    asked = options(digits, tmp_path / "run", from_model=str(start), fonts=fonts, epochs=2, lr=0.01)
+    run = Run.prepare(asked)
+    list(run.events())
+    outcome = run.outcome
+    assert outcome is not None
+    assert outcome.old is not None
+    scores = {epoch.number: epoch.score for epoch in run.epochs}
+    best = run.epochs[-1].best_epoch
+    assert best > 0
+    assert outcome.new.before == (scores[0].cer, scores[0].cer_low, scores[0].cer_high)
+    assert outcome.new.after == (scores[best].cer, scores[best].cer_low, scores[best].cer_high)
+    assert (outcome.new.lines, outcome.old.lines, outcome.kept) == (len(run.validation), 12, False)
+    about = Reader.open(tmp_path / "run" / "best.onnx").model.spec.about
+    assert about["new lines"]["cer after"] == round(scores[best].cer, 5)
+    assert about["old kind"]["lines"] == 12
+    assert about["started from"] == str(start)
+    # A sitting that only finishes asks both models again, and finds the same.
+    again = Run.prepare(dataclasses.replace(asked, resume=True))
+    assert list(again.events()) == []
+    assert again.outcome == outcome
+    # A run that comes to nothing has the start to show, and says so.
+    ruin = Run.prepare(
+        options(digits, tmp_path / "ruin", from_model=str(tmp_path / "run" / "best.safetensors"), fonts=fonts, lr=5.0)
+    )
+    list(ruin.events())
+    assert ruin.outcome is not None
+    if ruin.epochs[-1].score.cer > ruin.epochs[0].score.cer:
+        assert ruin.outcome.kept
+        assert ruin.outcome.new.before == ruin.outcome.new.after
+        about = Reader.open(tmp_path / "ruin" / "best.onnx").model.spec.about
+        assert about["training"] == "did not beat the start, which was kept"
+        assert about["started from"] == "run"
 
 
 def test_a_full_folder_is_refused_and_kept(digits: list[Sample], tmp_path: Path) -> None:
@@ -111,6 +214,13 @@ def test_options_that_contradict_are_refused(digits: list[Sample], start: Path, 
         Run.prepare(options(digits, tmp_path / "run", from_model=str(start), arch="paper"))
     with pytest.raises(UsageError, match="add --synth"):
         Run.prepare(options(digits, tmp_path / "run", fonts=tmp_path))
+    for option, value in (("freeze", "conv"), ("rehearse", 0.2)):
+        with pytest.raises(UsageError, match=f"--{option}: keeps what a model knows, .*; add --from"):
+            Run.prepare(options(digits, tmp_path / "run", **{option: value}))
+    with pytest.raises(UsageError, match="--rehearse 1: not a share below 1"):
+        Run.prepare(options(digits, tmp_path / "run", from_model=str(start), rehearse=1.0))
+    with pytest.raises(UsageError, match="--freeze stem: the network has no such part"):
+        Run.prepare(options(digits, tmp_path / "run", from_model=str(start), freeze="stem"))
     twice = (digits[0].image.parent, tmp_path / "." / "digits" / ".." / "digits")
     with pytest.raises(UsageError, match=r"--data .*digits: is named twice; name it once"):
         Run.prepare(dataclasses.replace(options(digits, tmp_path / "run"), data=twice))
@@ -118,11 +228,26 @@ def test_options_that_contradict_are_refused(digits: list[Sample], start: Path, 
 
 
 def test_validation_lines_of_their_own_are_never_trained_on(
-    digits: list[Sample], many_digits: list[Sample], tmp_path: Path
+    digits: list[Sample], other_digits: list[Sample], tmp_path: Path
 ) -> None:
-    run = Run.prepare(options(digits, tmp_path / "run", val=many_digits[0].image.parent))
-    assert len(run.training) == 60
-    assert len(run.validation) == 300
+    """Nor are others whose pictures are the same: here, those of the same text."""
+    said = {sample.text for sample in other_digits}
+    alone = [sample.text for sample in digits if sample.text not in said]
+    run = Run.prepare(options(digits, tmp_path / "run", val=other_digits[0].image.parent))
+    assert [sample.text for sample in run.training] == alone and len(alone) < 60
+    assert len(run.validation) == 60
+    assert len(run.problems) == 60 - len(alone)
+
+
+def test_pictures_that_are_the_same_are_on_one_side(digits: list[Sample], tmp_path: Path) -> None:
+    for sample in digits[::2]:
+        copy = sample.image.with_name(f"copy {sample.image.name}")
+        shutil.copy(sample.image, copy)
+        copy.with_suffix(".gt.txt").write_text(sample.text, encoding="utf-8")
+    run = Run.prepare(options(digits, tmp_path / "run", val_split=0.3))
+    sides = [{sample.load().tobytes() for sample in lines} for lines in (run.training, run.validation)]
+    assert all(sides) and not sides[0] & sides[1]
+    assert [remarks.kind for remarks in run.remarks] == ["same picture and text twice"]
 
 
 def test_lines_that_are_in_both_folders_are_validated_with_and_never_learned(
@@ -135,7 +260,8 @@ def test_lines_that_are_in_both_folders_are_validated_with_and_never_learned(
     run = Run.prepare(options(digits, tmp_path / "run", val=both))
     assert not {s.image.resolve() for s in run.training} & {s.image.resolve() for s in run.validation}
     assert (len(run.training), len(run.validation)) == (len(digits) - 6, 6)
-    assert sum("is in --val too, and only validated with" in str(problem) for problem in run.problems) == 6
+    leaks = [problem for problem in run.problems if "is in --val too, and only validated with" in str(problem)]
+    assert len(leaks) == 6
     with pytest.raises(LabelError, match=r"no usable line to train on; first: .*000\.gt\.txt:1: 000\.png is in --val"):
         Run.prepare(options(digits, tmp_path / "none", val=data))
 
@@ -179,12 +305,7 @@ def test_a_resumed_run_keeps_the_score_of_its_best(digits: list[Sample], tmp_pat
             list(Run.prepare(dataclasses.replace(asked, resume=True, **change)).events())  # type: ignore[arg-type]
 
 
-def test_synthetic_lines_say_what_the_labels_say(digits: list[Sample], tmp_path: Path) -> None:
-    matplotlib = pytest.importorskip("matplotlib")
-    fonts = tmp_path / "fonts"
-    fonts.mkdir()
-    face = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-    (fonts / face.name).write_bytes(face.read_bytes())
+def test_synthetic_lines_say_what_the_labels_say(digits: list[Sample], fonts: Path, tmp_path: Path) -> None:
     run = Run.prepare(options(digits, tmp_path / "run", synth=True, fonts=fonts))
     plan = run.plan(1)
     real = [entry for entry in plan if entry[0] is run.sources[0]]
