@@ -240,9 +240,13 @@ def command(
 
 
 def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
+    from ocrnn.data.check import summary
+
     _show(run.problems, whole=verbose)
     if quiet:
         return
+    learned, asked = len(run.training) + len(run.validation), run.options
+    click.echo(summary(learned, run.problems, run.remarks, asked.data, asked.val), err=True)
     weights = sum(weight.numel() for weight in run.network.parameters())
     start = f"from {run.options.from_model}" if run.options.from_model else "from nothing"
     click.echo(

@@ -138,11 +138,17 @@ def by_kind(problems: Iterable[Problem]) -> list[tuple[str, list[Problem]]]:
     return sorted(kinds.items(), key=lambda kind: -len(kind[1]))
 
 
-def summary(learned: int, problems: Sequence[Problem], remarks: Sequence[Remarks], folders: Sequence[Path]) -> str:
+def summary(
+    learned: int,
+    problems: Sequence[Problem],
+    remarks: Sequence[Remarks],
+    folders: Sequence[Path],
+    val: Path | None = None,
+) -> str:
     """What the check of some folders came to, in two lines: lines lost and why, and what is remarked most."""
     lost = _most_frequent((kind, len(group)) for kind, group in by_kind(problems))
     odd = _most_frequent((remark.kind, remark.lines) for remark in remarks)
-    command = shlex.join(["ocrnn", "check", *map(str, folders)])
+    command = shlex.join(["ocrnn", "check", *map(str, folders), *(("--val", str(val)) if val else ())])
     return (
         f"check: {learned} lines can be learned, {len(problems)} cannot{lost and ': '}{lost}\n"
         f"remarks: {odd or 'none'}{f'; `{command}` names them' if odd or lost else ''}"

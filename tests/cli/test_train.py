@@ -53,6 +53,7 @@ def test_a_minute_from_lines_to_a_model_that_reads(lines: Path, tmp_path: Path) 
     assert status == 0
     assert stdout == f"{out / 'best.onnx'}\n"
     assert "epoch    1  CER" in stderr
+    assert stderr.startswith(f"check: {len(list(lines.glob('*.png')))} lines can be learned, 0 cannot\nremarks: ")
     assert "0.02 minutes are over" in stderr
     assert {p.name for p in out.iterdir()} == {
         "best.onnx", "best.safetensors", "curves.png", "history.csv", "last.checkpoint", "report.html"
