@@ -22,6 +22,7 @@ from ocrnn.model.network import Network
 from ocrnn.model.runtime import TorchModel
 from ocrnn.model.weights import save_weights
 from ocrnn.spec import ModelSpec
+from ocrnn.storage import clear_drafts
 from ocrnn.training.batches import Plan, Position, batches
 from ocrnn.training.checkpoint import Progress, load_checkpoint, read_checkpoint, save_checkpoint
 from ocrnn.training.distributed import ALONE, ProcessLost, Team
@@ -32,6 +33,8 @@ CHECKPOINT = "last.checkpoint"
 BEST = "best.safetensors"
 
 _WARM_UP_STEPS = 200
+_WARM_UP_SHARE = 0.1
+"""Share of a run that is warm-up at most: a short one would else be over before it learns."""
 _PATIENT_WITH_NAN = 20
 _READ_EVERY = 10
 """Steps after which the host waits for a GPU and asks what they came to."""
@@ -43,9 +46,9 @@ _CHECKPOINT_COST = 0.02
 class Settings:
     """How a network is taught.
 
-    The learning rate rises over the first 200 steps, then falls as a cosine to zero at the end of `epochs`, or of
-    `minutes` where that comes first. `columns` bounds N times W of a batch, so that long and short lines cost alike.
-    Training stops after `patience` epochs without a better validation CER. "auto" precision is bf16 where the chip
+    The learning rate rises over the first 200 steps, or tenth of the run, then falls as a cosine to zero at the end of
+    `epochs`, or of `minutes` where that comes first. `columns` bounds N times W of a batch, so that long and short lines
+    cost alike. Training stops after `patience` epochs without a better validation CER. "auto" precision is bf16 where the chip
     computes in it. `deterministic` asks for the same bits from every run on a machine; `minutes` cannot give them.
 
     A run that is killed loses a tenth of what it had done, or `checkpoint_seconds` where that is less. Saving takes at
@@ -298,8 +301,9 @@ class _Keeper:
         """
         team, data = self._learner.team, None
         with team.together():
-            if team.leads and self._path.is_file():
-                data = read_checkpoint(self._path)
+            if team.leads:
+                clear_drafts(self._path.parent)
+                data = read_checkpoint(self._path) if self._path.is_file() else None
         if not team.gather(data is not None)[0]:
             return None
         with team.together():
@@ -336,7 +340,7 @@ class _Keeper:
 
 
 def _rate(settings: Settings, steps: int, done: float) -> float:
-    warm = min(1.0, (steps + 1) / _WARM_UP_STEPS)
+    warm = min(1.0, max((steps + 1) / _WARM_UP_STEPS, done / _WARM_UP_SHARE))
     return settings.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done))) + 1e-7
 
 

@@ -103,7 +103,8 @@ def test_an_outcome_says_what_was_lost_and_what_would_keep_it() -> None:
     shown = Outcome(gain, loss, kept=True, rehearsed=0.0).table().splitlines()
     assert [row.split()[:2] for row in shown[1:]] == [["new", "lines"], ["its", "old"]]
     assert " 0.00 (0.00 to 0.00)" in shown[1]
-    assert Outcome(gain, loss, kept=True, rehearsed=0.0).stored()["training"] == "did not beat the start, which was kept"
+    about = Outcome(gain, loss, kept=True, rehearsed=0.0).stored()
+    assert about["training"] == "did not beat the start, which was kept"
 
 
 def test_the_old_kind_is_the_same_lines_at_every_call(
