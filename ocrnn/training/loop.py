@@ -33,8 +33,6 @@ CHECKPOINT = "last.checkpoint"
 BEST = "best.safetensors"
 
 _WARM_UP_STEPS = 200
-_WARM_UP_SHARE = 0.1
-"""Share of a run that is warm-up at most: a short one would else be over before it learns."""
 _PATIENT_WITH_NAN = 20
 _READ_EVERY = 10
 """Steps after which the host waits for a GPU and asks what they came to."""
@@ -46,9 +44,9 @@ _CHECKPOINT_COST = 0.02
 class Settings:
     """How a network is taught.
 
-    The learning rate rises over the first 200 steps, or tenth of the run, then falls as a cosine to zero at the end of
-    `epochs`, or of `minutes` where that comes first. `columns` bounds N times W of a batch, so that long and short lines
-    cost alike. Training stops after `patience` epochs without a better validation CER. "auto" precision is bf16 where the chip
+    The learning rate rises over the first 200 steps, then falls as a cosine to zero at the end of `epochs`, or of
+    `minutes` where that comes first. `columns` bounds N times W of a batch, so that long and short lines cost alike.
+    Training stops after `patience` epochs without a better validation CER. "auto" precision is bf16 where the chip
     computes in it. `deterministic` asks for the same bits from every run on a machine; `minutes` cannot give them.
 
     A run that is killed loses a tenth of what it had done, or `checkpoint_seconds` where that is less. Saving takes at
@@ -340,7 +338,7 @@ class _Keeper:
 
 
 def _rate(settings: Settings, steps: int, done: float) -> float:
-    warm = min(1.0, max((steps + 1) / _WARM_UP_STEPS, done / _WARM_UP_SHARE))
+    warm = min(1.0, (steps + 1) / _WARM_UP_STEPS)
     return settings.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done))) + 1e-7
 
 
