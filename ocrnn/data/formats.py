@@ -1,6 +1,6 @@
 """Forms of labels: each is one function from what lies in a folder to the samples and problems it finds there.
 
-`FORMS` names them in the order in which they are asked; what they give is cleaned by `ocrnn.data.labels`.
+What they give is cleaned by `ocrnn.data.labels`, which says in which order they are asked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ocrnn.folders import find_files, is_picture
 
 FORMS_IN_WORDS = (
     "the text of line.png in line.gt.txt or line.txt beside it, or pictures and texts in labels.tsv, labels.csv, "
-    "labels.jsonl, labels.json, metadata.jsonl, metadata.csv, gt.txt or rec_gt.txt, or both in tar shards"
+    "labels.jsonl, labels.json, metadata.jsonl, metadata.csv, gt.txt or rec_gt.txt, or pages with PAGE or ALTO files, "
+    "or all of it in tar shards"
 )
 """The forms of labels that are known, for errors and help."""
 
@@ -36,6 +37,7 @@ class Found:
     tables: tuple[Path, ...]
     texts: tuple[Path, ...] = ()
     pictures: tuple[Path, ...] = ()
+    layouts: tuple[Path, ...] = ()
     shards: tuple[Path, ...] = ()
     other_tables: tuple[Path, ...] = ()
     named: set[str] = field(default_factory=set)
@@ -60,10 +62,12 @@ def find_labels(folder: Path) -> Found:
     if folder.is_file():
         if _is_shard(folder):
             return Found(root=folder.parent, tables=(), shards=(folder,))
+        if folder.suffix.lower() == ".xml":
+            return Found(root=folder.parent, tables=(), layouts=(folder,))
         if folder.suffix.lower() not in _TABLES:
             raise LabelError(
                 f"{folder}: neither a folder nor a table of labels; "
-                f"give a folder, a .tsv, .csv, .jsonl, .json, .txt or .tar"
+                f"give a folder, a .tsv, .csv, .jsonl, .json, .txt, .xml or .tar"
             )
         return Found(root=folder.parent, tables=(folder,))
     if not folder.is_dir():
@@ -79,6 +83,7 @@ def find_labels(folder: Path) -> Found:
         tables=tables,
         texts=tuple(file for file in files if file.suffix.lower() == ".txt" and file in others),
         pictures=pictures,
+        layouts=tuple(file for file in files if file.suffix.lower() == ".xml"),
         shards=tuple(file for file in files if _is_shard(file)),
         other_tables=tuple(file for file in files if file.suffix.lower() in _UNNAMED and file in others),
     )
@@ -99,7 +104,7 @@ def nothing_found(found: Found) -> str:
 # --- tables ---
 
 
-def _tables(found: Found) -> Iterator[Sample | Problem]:
+def tables(found: Found) -> Iterator[Sample | Problem]:
     """Entries of every table, each a picture and its text, as the ending of its name has them."""
     for table in found.tables:
         yield from _TABLES[table.suffix.lower()](table, found)
@@ -412,7 +417,7 @@ _PASSES = (".bin", ".nrm")
 """Second endings that line tools give to forms of one picture: 0001.bin.png and 0001.nrm.png share 0001.gt.txt."""
 
 
-def _beside(found: Found) -> Iterator[Sample | Problem]:
+def beside(found: Found) -> Iterator[Sample | Problem]:
     """The text in `STEM.gt.txt`, or else `STEM.txt`, of each picture that no earlier form has named."""
     labels: dict[tuple[str, str], Path] = {}
     for file in found.texts:
@@ -516,6 +521,3 @@ def lines_of(file: Path, data: bytes, tolerated: Counter[str]) -> Iterator[tuple
             yield number, content
         else:
             tolerated["blank lines"] += 1
-
-
-FORMS: tuple[Callable[[Found], Iterator[Sample | Problem]], ...] = (_tables, _beside)

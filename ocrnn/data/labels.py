@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from ocrnn.data.formats import FORMS, Found, find_labels, nothing_found
+from ocrnn.data.formats import Found, beside, find_labels, nothing_found, tables
 from ocrnn.data.lines import joined
+from ocrnn.data.pages import pages
 from ocrnn.data.samples import (
     Part,
     Problem,
     Sample,
     cleaned,
     document_of,
+    name_of,
     picture_key,
     shortened,
     text_problem,
@@ -59,6 +60,9 @@ def read_labels(folder: str | Path) -> LabelSet:
       it alone.
     - `labels.json` of docTR: one object of names and texts.
 
+    Pages come with files of PAGE or ALTO, `*.xml`: each line with a text is cut out of its page's picture (see
+    `data.pages`).
+
     Further it takes the lines of tar shards, `*.tar`, as WebDataset has them (see `data.shards`).
 
     Pictures count from the table's own folder, those of docTR from images in it; or from a folder above, where that
@@ -72,7 +76,7 @@ def read_labels(folder: str | Path) -> LabelSet:
     found = find_labels(Path(folder))
     samples: dict[_Key, Sample] = {}
     problems: list[Problem] = []
-    for form in FORMS:
+    for form in (tables, pages, beside):
         for entry in form(found):
             sample = _checked(entry, samples, found) if isinstance(entry, Sample) else entry
             if isinstance(sample, Problem):
@@ -117,7 +121,7 @@ def _checked(sample: Sample, samples: Mapping[_Key, Sample], found: Found) -> Sa
     # Not is_file of a Path: a name too long for the system raises there.
     if not os.path.isfile(sample.image):
         return _missing(sample)
-    raw, name = sample.text, sample.name or _name(sample.image, found.root)
+    raw, name = sample.text, sample.name or name_of(sample.image, found.root)
     sample = replace(sample, text=cleaned(raw), name=name, document=sample.document or document_of(name))
     if problem := text_problem(sample):
         return problem
@@ -136,11 +140,3 @@ def _missing(sample: Sample) -> Problem:
     base = "images beside the labels" if is_doctr else "the folder of the labels"
     remedy = f"check the path, which counts from {base}"
     return Problem(sample.where, f"no picture at {sample.image}", remedy, "label without picture")
-
-
-def _name(picture: Path, root: Path) -> str:
-    try:
-        name = os.path.relpath(picture, root)
-    except ValueError:  # another drive of Windows
-        name = str(picture)
-    return unicodedata.normalize("NFC", PurePath(name).as_posix())

@@ -167,6 +167,15 @@ def document_of(name: str) -> str:
     return stem.rstrip("0123456789").rstrip("-_ ") if stem[-1:].isdigit() else ""
 
 
+def name_of(picture: Path, root: Path) -> str:
+    """What a picture is called in a data folder: its path from there on, with slashes, in Unicode form NFC."""
+    try:
+        name = os.path.relpath(picture, root)
+    except ValueError:  # another drive of Windows
+        name = str(picture)
+    return unicodedata.normalize("NFC", PurePath(name).as_posix())
+
+
 def picture_key(picture: Path) -> str:
     """The same string for two spellings of one path."""
     return os.path.normcase(os.path.abspath(picture))

@@ -1,0 +1,176 @@
+"""Lines on pages: each is cut out of its page's picture where PAGE or ALTO say that it is."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePath, PureWindowsPath
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ocrnn.data.formats import Found
+from ocrnn.data.layout import Layout, Points, read_layout
+from ocrnn.data.samples import Problem, Sample, name_of, picture_key, shortened
+from ocrnn.errors import ImageError
+from ocrnn.folders import SUFFIXES
+from ocrnn.image import MAX_PIXELS, Grey, load_lines
+
+_LEVEL = math.radians(0.5), math.radians(45)
+"""Slopes of a baseline that are turned level: what leans less reads as well, what leans more is no line that leans."""
+_SAME_SHAPE = 0.02
+"""Share by which a picture's sides may be in another proportion than the file says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A line on a page: what it is called there, its outline and its baseline, in units of which a page has `size`.
+
+    The size is (0, 0) where they are pixels of the picture; else the picture may be one of another resolution.
+    """
+
+    line: str
+    outline: Points
+    baseline: Points = ()
+    size: tuple[float, float] = (0, 0)
+
+    def __str__(self) -> str:
+        """`line r1l3`."""
+        return f"line {self.line}"
+
+    def load(self, holder: Path, max_pixels: int = MAX_PIXELS) -> Grey:
+        """Picture (h, w) of the line, what lies outside of its outline filled with the ground inside of it.
+
+        Where it has a baseline that leans, it is turned level. Raises ImageError where the page cannot be opened, is
+        not the one its points are of, or does not hold the line.
+        """
+        page = _opened(holder, max_pixels)
+        scale = self._scale(holder, page)
+        corners = np.array(self.outline) * scale
+        matrix = _levelling(np.array(self.baseline).reshape(-1, 2) * scale, corners)
+        corners = corners @ matrix[:, :2].T + matrix[:, 2]
+        low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
+        if matrix[0, 1] == 0:  # nothing is turned: the page ends the picture
+            low, high = np.maximum(low, 0), np.minimum(high, page.shape[::-1])
+        width, height = (high - low).astype(int).tolist()
+        if width < 1 or height < 1 or width * height > max_pixels:
+            raise ImageError(
+                f"{holder}: {self} is not on the page of {page.shape[1]}x{page.shape[0]} pixels; mend its outline"
+            )
+        matrix[:, 2] -= low
+        if matrix[0, 1] == 0:
+            left, top = low.astype(int).tolist()
+            cut = page[top : top + height, left : left + width].copy()
+        else:
+            cut = np.asarray(
+                cv2.warpAffine(page, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE),
+                np.uint8,
+            )
+        inside = np.zeros(cut.shape, np.uint8)
+        cv2.fillPoly(inside, [np.rint(corners - low).astype(np.int32)], 1)
+        if not inside.any():
+            raise ImageError(f"{holder}: the outline of {self} holds no pixel; mend it")
+        # Letters cover less than half of a line: the middle grey is ground, whether dark or light.
+        cut[inside == 0] = np.uint8(np.median(cut[inside == 1]))
+        return cut
+
+    def _scale(self, holder: Path, page: Grey) -> npt.NDArray[np.float64]:
+        """Pixels for each unit, across and down."""
+        if not all(self.size):
+            return np.ones(2)
+        scale = np.array(page.shape[::-1]) / self.size
+        if abs(scale[0] / scale[1] - 1) > _SAME_SHAPE:
+            raise ImageError(
+                f"{holder}: is {page.shape[1]}x{page.shape[0]} pixels, but its lines are on a page of "
+                f"{self.size[0]:g}x{self.size[1]:g}; give the picture that they were drawn on"
+            )
+        return np.asarray(scale)
+
+
+def _levelling(baseline: npt.NDArray[np.float64], corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The turn (2, 3) that makes a line level, about its middle; none where it has no baseline or hardly leans."""
+    across, down = (baseline[-1] - baseline[0]).tolist() if len(baseline) > 1 else (1.0, 0.0)
+    slope = math.atan2(down, across)
+    if not _LEVEL[0] < abs(slope) < _LEVEL[1]:
+        return np.eye(2, 3)
+    middle = corners.mean(axis=0).tolist()
+    return np.asarray(cv2.getRotationMatrix2D(middle, math.degrees(slope), 1.0), np.float64)
+
+
+def _opened(picture: Path, max_pixels: int) -> Grey:
+    """Picture (h, w) of a page, kept for its other lines; raises ImageError."""
+    try:
+        state = os.stat(picture)
+    except OSError:
+        return load_lines(picture)[0]  # which says what it is
+    return _decoded(picture, max_pixels, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=2)  # one that is read and one that threads are still at: a page at 600 dpi takes 35 MB
+def _decoded(picture: Path, max_pixels: int, time: int, size: int) -> Grey:
+    pages = load_lines(picture, max_pixels=max_pixels)
+    if len(pages) > 1:
+        raise ImageError(f"{picture}: {len(pages)} pages with one layout; save each page as a picture of its own")
+    pages[0].flags.writeable = False
+    return pages[0]
+
+
+def pages(found: Found) -> Iterator[Sample | Problem]:
+    """Every line of each page that a PAGE or ALTO file describes."""
+    for file in found.layouts:
+        layout = read_layout(file)
+        if isinstance(layout, Problem):
+            yield layout
+        elif layout is not None:
+            yield from _lines(file, layout, found)
+
+
+def _lines(file: Path, layout: Layout, found: Found) -> Iterator[Sample | Problem]:
+    picture = _picture(file, layout.picture)
+    if picture is None:
+        what = f"no picture at {layout.picture}" if layout.picture else "no picture is named"
+        remedy = "put it beside the file, or mend imageFilename (PAGE), fileName (ALTO)"
+        yield Problem(str(file), what, remedy, "label without picture")
+        return
+    found.named.add(picture_key(picture))
+    if not layout.lines:
+        yield Problem(str(file), "the page has no lines", "find its lines first, or remove the file", "empty label")
+    below = name_of(picture, found.root).rpartition(".")[0]
+    named: Counter[str] = Counter(line.id for line in layout.lines)
+    for number, line in enumerate(layout.lines, 1):
+        called = line.id if line.id and named[line.id] == 1 else f"line {number}".replace(" ", "_")
+        where = f"{file}:{line.line_number}"
+        if not line.text.strip():
+            remedy = "write it, or remove the line"
+            yield Problem(where, f"line {shortened(called)} has no text", remedy, "empty label")
+        elif len(line.outline) < 3:
+            yield Problem(where, f"line {shortened(called)} has no outline", "draw one: Coords (PAGE), Shape (ALTO)")
+        else:
+            yield Sample(
+                picture,
+                line.text,
+                label_file=file,
+                line_number=line.line_number,
+                name=f"{below}/{called.replace('/', '_')}.png",  # as if it were cut out into a folder of its page
+                part=Cut(called, line.outline, line.baseline, (layout.width, layout.height)),
+            )
+
+
+def _picture(file: Path, name: str) -> Path | None:
+    """The picture of a page: where the file says, or by that name or the file's own beside it or in the folder above.
+
+    The latter are for paths of another machine, and for tools that put the files of a page into a folder of pages.
+    """
+    last = PureWindowsPath(name).name  # which takes slashes of both kinds
+    asked = [file.parent / name, file.parent / last, file.parent.parent / last] if last else []
+    stem = file.parent / file.name.split(".")[0]
+    own = [stem.with_name(stem.name + suffix) for suffix in sorted(SUFFIXES)]
+    for candidate in (*asked, *own, *(above.parent.parent / above.name for above in own)):
+        if PurePath(candidate).suffix.lower() in SUFFIXES and os.path.isfile(candidate):
+            return candidate
+    return None
