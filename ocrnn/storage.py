@@ -10,6 +10,9 @@ from pathlib import Path
 
 from ocrnn.errors import OutputError
 
+_DRAFT = ".ocrnn-"
+"""How the names of files begin that are not whole yet."""
+
 
 @contextmanager
 def whole_file(path: str | Path, *, durable: bool = False) -> Iterator[Callable[[bytes], None]]:
@@ -20,7 +23,7 @@ def whole_file(path: str | Path, *, durable: bool = False) -> Iterator[Callable[
     hours to make. Raises OutputError where the disk refuses, with the OSError as its cause.
     """
     place = Path(os.path.realpath(path))  # a link stays a link, and its target is replaced
-    draft = place if _is_special(place) else place.with_name(f".ocrnn-{os.urandom(6).hex()}")
+    draft = place if _is_special(place) else place.with_name(f"{_DRAFT}{os.urandom(6).hex()}")
     with refusals(path):
         stream = open(draft, "wb" if draft == place else "xb")  # noqa: SIM115 - closed below, where its faults are ours
 
@@ -52,6 +55,13 @@ def write_whole(path: str | Path, data: bytes) -> None:
         write(data)
 
 
+def clear_drafts(folder: Path) -> None:
+    """Remove what a killed program was writing into a folder, where nothing else writes now."""
+    for draft in folder.glob(f"{_DRAFT}*"):
+        with suppress(OSError):
+            draft.unlink()
+
+
 def make_folder(path: str | Path) -> None:
     """Make a folder with all that lead to it and see that it takes files; OutputError if it does not."""
     with refusals(path):
@@ -67,7 +77,7 @@ def check_place(path: str | Path) -> None:
     with refusals(path):
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        probe = place.with_name(f".ocrnn-{os.urandom(6).hex()}")
+        probe = place.with_name(f"{_DRAFT}{os.urandom(6).hex()}")
         probe.touch(exist_ok=False)
         probe.unlink()
 

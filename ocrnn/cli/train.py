@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ocrnn.cli import options
-from ocrnn.cli.main import INTERRUPTED
+from ocrnn.cli.main import FAILED, INTERRUPTED
 from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from ocrnn.data.labels import Problem
+    from ocrnn.training.distributed import Team
     from ocrnn.training.loop import Epoch
     from ocrnn.training.run import Run
 
@@ -148,11 +149,45 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
     help="Number all chance follows from.  [default: 0]",
 )
 @click.option("--deterministic", is_flag=True, help="The same bits from every such run on this machine.")
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes to teach with: GPUs of this machine, or shares of its processor.  "
+    "[default: 1, or what torchrun or Slurm started]",
+)
 @click.option("--log-to", type=click.Choice(["tensorboard"]), help="Write TensorBoard logs into the run's folder too.")
 @options.threads
 @options.quiet
 @options.verbose
-def command(
+def command(devices: int | None, **asked: Any) -> None:
+    """Teach a model the lines in a folder.
+
+    The folder of the run gets best.onnx to read with (ocrnn read -m runs/lines/best.onnx), best.safetensors to go on
+    from, last.checkpoint for --resume, history.csv, curves.png and report.html to look at. Ctrl-C saves first.
+    """
+    with _installed():
+        from ocrnn.training.distributed import SaidElsewhere, join
+    try:
+        with join(devices) as team:
+            _teach(team, devices or 1, **asked)
+    except SaidElsewhere:
+        raise SystemExit(FAILED) from None
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Say what to install where an import fails."""
+    try:
+        yield
+    except ImportError as missing:
+        raise UsageError(f"training needs {missing.name}; pip install 'ocrnn[train]'") from None
+
+
+def _teach(
+    team: Team,
+    devices: int,
+    /,
     data: tuple[Path, ...],
     out: Path | None,
     augment: str,
@@ -163,12 +198,8 @@ def command(
     verbose: bool,
     **asked: Any,
 ) -> None:
-    """Teach a model the lines in a folder.
-
-    The folder of the run gets best.onnx to read with (ocrnn read -m runs/lines/best.onnx), best.safetensors to go on
-    from, last.checkpoint for --resume, history.csv, curves.png and report.html to look at. Ctrl-C saves first.
-    """
-    try:
+    """Prepare and run with one process of a team; only rank 0 speaks and leaves files."""
+    with _installed():
         import torch
 
         from ocrnn.training.curves import save_history
@@ -177,8 +208,6 @@ def command(
         from ocrnn.training.report import Report
         from ocrnn.training.run import Options, Run
         from ocrnn.training.sheet import save_sheet
-    except ImportError as missing:
-        raise UsageError(f"training needs {missing.name}; pip install 'ocrnn[train]'") from None
 
     if log_to:
         from ocrnn.training.board import Board, check_board
@@ -186,14 +215,25 @@ def command(
         check_board()
     if threads is not None:
         torch.set_num_threads(threads)
-    run = Run.prepare(
-        Options(
-            data=data,
-            out=out or Path("runs", data[0].stem if data[0].is_file() else data[0].resolve().name),
-            augment=None if augment == "none" else augment,  # type: ignore[arg-type]
-            **asked,
+    elif devices > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // devices))
+    with team.together():
+        run = Run.prepare(
+            Options(
+                data=data,
+                out=out or Path("runs", data[0].stem if data[0].is_file() else data[0].resolve().name),
+                augment=None if augment == "none" else augment,  # type: ignore[arg-type]
+                **asked,
+            ),
+            team,
         )
-    )
+    if not team.leads:
+        with _asked_to_stop() as stop:
+            for _ in run.events(stop):
+                pass
+        if stop.is_set():
+            raise SystemExit(INTERRUPTED)
+        return
     _introduce(run, quiet=quiet, verbose=verbose)
     if show_augmented:
         save_sheet(show_augmented, run.plan(1), run.spec, run.settings.seed)

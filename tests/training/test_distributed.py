@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import os
 import signal
@@ -6,24 +5,25 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 
 from ocrnn.data.labels import Sample, read_labels
-from ocrnn.errors import OcrnnError, UsageError
+from ocrnn.errors import UsageError
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
 from ocrnn.training import batches as module
 from ocrnn.training.batches import Batch, Plan, RealLines, batches, permuted
 from ocrnn.training.distributed import ALONE, Place, Team, first_node, join
-from ocrnn.training.loop import Epoch, Settings, Step, train
+from ocrnn.training.loop import Settings, Step, train
 
 TORCHRUN = {"RANK": "1", "LOCAL_RANK": "0", "WORLD_SIZE": "4", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500"}
 
@@ -65,7 +65,10 @@ def test_a_place_is_what_the_environment_says(environment: dict[str, str], place
     ("changes", "message"),
     [
         ({"MASTER_ADDR": ""}, "WORLD_SIZE is 4, but MASTER_ADDR is not set; use torchrun, or unset WORLD_SIZE"),
-        ({"MASTER_PORT": "http"}, "WORLD_SIZE is 4, but MASTER_PORT 'http' is no number; use torchrun or srun, or unset"),
+        (
+            {"MASTER_PORT": "http"},
+            "MASTER_PORT 'http' is no number; use torchrun or srun, or unset WORLD_SIZE",
+        ),
         ({"WORLD_SIZE": "-1"}, "'-1' is no number"),
         ({"RANK": "4"}, "RANK is 4, but WORLD_SIZE is 4; ranks count from 0"),
     ],
@@ -187,15 +190,17 @@ def learn(spec: ModelSpec, data: Path, folder: Path, team: Team = ALONE) -> tupl
 _LEARN = """
 import json, sys
 from pathlib import Path
+from typing import Any
 sys.path[:0] = sys.argv[1:3]
 import torch
 from safetensors.torch import save_file
 from test_distributed import ModelSpec, join, learn
 torch.set_num_threads(1)
+spec, data, folder = ModelSpec.from_json(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5])
 with join() as team:
-    told, weights = learn(ModelSpec.from_json(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5], f"run{team.rank}"), team)
-    Path(sys.argv[5], f"{team.rank}.json").write_text(json.dumps(told))
-    save_file({name: value.contiguous() for name, value in weights.items()}, Path(sys.argv[5], f"{team.rank}.weights"))
+    told, weights = learn(spec, data, folder / f"run{team.rank}", team)
+    (folder / f"{team.rank}.json").write_text(json.dumps(told))
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / f"{team.rank}.weights")
 """
 
 
@@ -230,3 +235,48 @@ def test_two_processes_learn_what_one_does(digits: list[Sample], spec: ModelSpec
     assert not torch.allclose(start["head.weight"], weights["head.weight"], rtol=0, atol=1e-3), "it learned nothing"
     assert (tmp_path / "run0" / "last.checkpoint").is_file()
     assert not list((tmp_path / "run1").iterdir()), "rank 0 alone writes"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_process_ends_the_run_which_goes_on_later(digits: list[Sample], tmp_path: Path, victim: int) -> None:
+    checkpoint = tmp_path / "run" / "last.checkpoint"
+    arguments = ["-m", "ocrnn", "train", "--data", digits[0].image.parent, "--out", tmp_path / "run", "--epochs", "1"]
+    arguments += ["--threads", "1", "-q"]
+    port = free_port()
+    pair = [
+        subprocess.Popen(
+            [sys.executable, *arguments], env=environment(rank, port), stdout=-1, stderr=subprocess.PIPE, text=True
+        )
+        for rank in range(2)
+    ]
+    try:
+        while not checkpoint.is_file():  # both are learning
+            assert [process.poll() for process in pair] == [None, None]
+            time.sleep(0.05)
+        before = progress(checkpoint)["steps"]
+        pair[victim].kill()
+        out, told = pair[1 - victim].communicate(timeout=30)
+        pair[victim].communicate(timeout=30)
+    finally:
+        for process in pair:
+            process.kill()
+    assert pair[1 - victim].returncode == 1
+    assert not out
+    lost = f"ocrnn: rank {1 - victim} of 2: another process of the run ended, or cannot be reached"
+    ways_out = ("what rank 0 saved goes on with --resume", "saved, go on with --resume")
+    assert told == f"{lost}; {ways_out[victim]}\n"
+    after = progress(checkpoint)
+    assert after["lines"] > 0
+    assert after["steps"] > before if victim == 1 else after["steps"] >= before
+    environment_alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    alone = subprocess.run(
+        [sys.executable, *arguments, "--resume"], env=environment_alone, capture_output=True, text=True
+    )
+    assert (alone.returncode, alone.stdout) == (0, f"{tmp_path / 'run' / 'best.onnx'}\n"), alone.stderr
+    assert progress(checkpoint)["history"][0]["epoch"] == 1
+
+
+def progress(checkpoint: Path) -> dict[str, Any]:
+    with safe_open(checkpoint, framework="pt") as file:
+        return json.loads(file.metadata()["ocrnn-checkpoint"])["progress"]  # type: ignore[no-any-return]
