@@ -159,7 +159,7 @@ def enlarge(ink: Ink, size: float, pen: float, slant: float) -> Ink:
     large = cv2.resize(padded, (width, height), interpolation=cv2.INTER_CUBIC)
     lean = np.array([[1, -slant, slant * height / 2], [0, 1, 0]], np.float64)
     large = cv2.warpAffine(cv2.GaussianBlur(large, (0, 0), 0.25 * scale), lean, (width, height))
-    strokes = np.clip((large - pen) * 2.5 + 0.5, 0, 1).astype(np.float32)
+    strokes: Ink = np.clip((large - pen) * 2.5 + 0.5, 0, 1).astype(np.float32)
     rows, columns = (np.flatnonzero(strokes.max(axis) > 0.1) for axis in (1, 0))
     return strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
