@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,13 +64,14 @@ def command(
     from ocrnn.charset import Charset
     from ocrnn.data.check import SHOWN, check_samples
     from ocrnn.data.labels import read_labels
+    from ocrnn.data.lines import joined
     from ocrnn.image import LineFormat
     from ocrnn.spec import Architecture
 
     found = [read_labels(folder) for folder in folders]
     held_out = read_labels(val) if val else None
-    samples = [sample for labels in found for sample in labels.samples]
-    texts = (sample.text for sample in (*samples, *(held_out.samples if held_out else ())))
+    samples = joined(labels.samples for labels in found)
+    texts = (sample.text for sample in chain(samples, held_out.samples if held_out else ()))
     known = Charset.open(charset) if charset else Charset.of(texts) if samples else Charset(" ")
     architecture = Architecture.named(arch)
     line_format = LineFormat(height=architecture.height)

@@ -111,17 +111,17 @@ def check_samples(
     if apart_from is not None:
         problems.update(_leaks(given, fit, prints_of_all, apart_from))
     again = _sort_out_twins(given, fit, prints_of_all, problems)
-    kept = bytearray(len(given))
-    for number in fit:
-        kept[number] = number not in problems
-    places_kept = [place for place, number in enumerate(fit) if kept[number]]
-    left = prints_of_all[places_kept]
-    remarks = [*spelling.remarks(given, kept, most), *outliers.remarks(given, kept, most)]
+    kept = np.zeros(len(given), bool)
+    kept[fit] = True
+    kept[list(problems)] = False
+    is_left = kept[fit]
+    left = prints_of_all[is_left]
+    remarks = [*spelling.remarks(given, kept.tobytes(), most), *outliers.remarks(given, kept.tobytes(), most)]
     if same := _SAME.of(given, again, lambda number, sample: _same_as(sample, given[again[number]]), most):
         remarks.append(same)
     return CheckReport(
-        samples=chosen(given, (fit[place] for place in places_kept)),
-        widths=array("i", [widths[place] for place in places_kept]),
+        samples=chosen(given, np.flatnonzero(kept)),
+        widths=array("i", np.array(widths, np.int32)[is_left].tobytes()),
         problems=tuple(problems[number] for number in sorted(problems)),
         strangers={c: Stranger(n, tuple(places[c])) for c, n in sorted(strangers.items(), key=lambda i: (-i[1], i[0]))},
         remarks=tuple(sorted(remarks, key=lambda remark: -remark.lines)),

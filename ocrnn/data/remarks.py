@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from ocrnn.data.samples import Remark, Sample
 
@@ -32,10 +33,10 @@ class Kind:
 
         At most `most` are written out; None writes all.
         """
-        kept = array("i", sorted(set(numbers)))
-        if not kept:
+        kept = np.unique(np.fromiter(numbers, np.int64))
+        if not len(kept):
             return None
-        shown = ((number, samples[number]) for number in kept[:most])
+        shown = ((number, samples[number]) for number in kept[:most].tolist())
         first = tuple(Remark(sample.where, say(number, sample), self.remedy, self.name) for number, sample in shown)
         return Remarks(self.name, len(kept), first)
 
