@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed import TCPStore, rendezvous  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
 from ocrnn.errors import OcrnnError, TrainingError, UsageError
@@ -160,7 +161,7 @@ class Team:
             return learner
         on_gpu = self.device.type == "cuda"
         if on_gpu:
-            learner = nn.SyncBatchNorm.convert_sync_batchnorm(learner)
+            learner = nn.SyncBatchNorm.convert_sync_batchnorm(learner)  # type: ignore[no-untyped-call]
         device = [self.device.index] if on_gpu else None
         with self.watching():
             return DistributedDataParallel(learner, device_ids=device, gradient_as_bucket_view=True)
@@ -215,7 +216,7 @@ class Team:
             came: list[int] = sizes.tolist()
             data = torch.empty(sum(came), dtype=torch.uint8)
             distributed.all_to_all_single(data, _bytes_tensor(parcels), came, sent, group=group)
-        return [part.numpy().tobytes() for part in data.split(came)]
+        return [part.numpy().tobytes() for part in torch.split(data, came)]
 
 
 ALONE = Team()
@@ -235,7 +236,8 @@ def join(devices: int | None = None) -> Iterator[Team]:
     if place is None and devices is not None and devices > 1:
         if torch.cuda.is_available() and devices > torch.cuda.device_count():
             raise UsageError(f"--devices {devices}: this machine has {torch.cuda.device_count()} GPUs; ask for fewer")
-        store = distributed.TCPStore("127.0.0.1", 0, devices, is_master=True, wait_for_workers=False, timeout=_JOINING)
+        # Port 0 is one that is free, and stays ours.
+        store = TCPStore("127.0.0.1", 0, devices, is_master=True, wait_for_workers=False, timeout=_JOINING)
         place = Place(0, devices, 0, "127.0.0.1", store.port)
         children = [_started(rank, place) for rank in range(1, devices)]
     if place is None:
@@ -253,14 +255,14 @@ def join(devices: int | None = None) -> Iterator[Team]:
 
 
 @contextmanager
-def _meeting(place: Place, store: distributed.Store | None) -> Iterator[Team]:
+def _meeting(place: Place, store: TCPStore | None) -> Iterator[Team]:
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(_device(place))
     try:
         if store is None:
             address = f"tcp://{place.address}:{place.port}"
-            store = next(distributed.rendezvous(address, place.rank, place.size, timeout=_JOINING))[0]
+            store = next(rendezvous(address, place.rank, place.size, timeout=_JOINING))[0]
         # What the host decides goes by gloo, so that it never waits for a GPU.
         backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
         distributed.init_process_group(backend, store=store, rank=place.rank, world_size=place.size, timeout=_SILENCE)

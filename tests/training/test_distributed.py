@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -18,6 +19,7 @@ from torch import nn
 
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.errors import UsageError
+from ocrnn.image import Grey
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
 from ocrnn.training import batches as module
@@ -128,7 +130,12 @@ def test_the_shares_of_all_are_the_batches_of_one(
     made: list[int] = []
     source = RealLines(digits, "strong")
     draw = source.draw
-    monkeypatch.setattr(source, "draw", lambda index, rng: (made.append(index), draw(index, rng))[1])
+
+    def counted(index: int, rng: np.random.Generator) -> tuple[Grey, str]:
+        made.append(index)
+        return draw(index, rng)
+
+    monkeypatch.setattr(source, "draw", counted)
     plan = permuted(source, seed=3, epoch=2, least=60)
     whole = [batch for batch, _ in batches(plan, spec, columns=200, seed=3, epoch=2)]
     alone = len(made)
@@ -158,7 +165,7 @@ def test_the_shares_of_all_are_the_batches_of_one(
 
 def _lines(*parts: Batch) -> Iterator[tuple[bytes, int, bytes, float]]:
     for part in parts:
-        texts = part.targets.split(part.target_lengths.tolist())
+        texts = torch.split(part.targets, part.target_lengths.tolist())
         for image, frames, text, weight in zip(part.images, part.input_lengths, texts, part.weights, strict=True):
             if weight > 0:
                 yield image.numpy().tobytes(), int(frames), text.numpy().tobytes(), float(weight)
@@ -241,8 +248,8 @@ def test_two_processes_learn_what_one_does(digits: list[Sample], spec: ModelSpec
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_ends_the_run_which_goes_on_later(digits: list[Sample], tmp_path: Path, victim: int) -> None:
     checkpoint = tmp_path / "run" / "last.checkpoint"
-    arguments = ["-m", "ocrnn", "train", "--data", digits[0].image.parent, "--out", tmp_path / "run", "--epochs", "1"]
-    arguments += ["--threads", "1", "-q"]
+    arguments = ["-m", "ocrnn", "train", "--data", str(digits[0].image.parent), "--out", str(tmp_path / "run")]
+    arguments += ["--epochs", "1", "--threads", "1", "-q"]
     port = free_port()
     pair = [
         subprocess.Popen(
