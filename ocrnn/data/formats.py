@@ -21,7 +21,7 @@ from ocrnn.folders import find_files, is_picture
 FORMS_IN_WORDS = (
     "the text of line.png in line.gt.txt or line.txt beside it, or pictures and texts in labels.tsv, labels.csv, "
     "labels.jsonl, labels.json, metadata.jsonl, metadata.csv, gt.txt or rec_gt.txt, or pages with PAGE or ALTO files, "
-    "or all of it in tar shards"
+    "or all of it in tar shards or an LMDB"
 )
 """The forms of labels that are known, for errors and help."""
 
@@ -39,11 +39,14 @@ class Found:
     pictures: tuple[Path, ...] = ()
     layouts: tuple[Path, ...] = ()
     shards: tuple[Path, ...] = ()
+    databases: tuple[Path, ...] = ()
     other_tables: tuple[Path, ...] = ()
     named: set[str] = field(default_factory=set)
     tolerated: Counter[str] = field(default_factory=Counter)
 
 
+DATABASE = "data.mdb"
+"""What the file of an LMDB is called in its folder."""
 _HEADED = "metadata.csv"
 """The table of Hugging Face's ImageFolder, whose first line always names columns."""
 _TABLE_NAMES = frozenset(
@@ -84,6 +87,7 @@ def find_labels(folder: Path) -> Found:
         texts=tuple(file for file in files if file.suffix.lower() == ".txt" and file in others),
         pictures=pictures,
         layouts=tuple(file for file in files if file.suffix.lower() == ".xml"),
+        databases=tuple(file for file in files if file.name == DATABASE),
         shards=tuple(file for file in files if _is_shard(file)),
         other_tables=tuple(file for file in files if file.suffix.lower() in _UNNAMED and file in others),
     )

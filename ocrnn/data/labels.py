@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ocrnn.data.database import read_databases
 from ocrnn.data.formats import Found, beside, find_labels, nothing_found, tables
 from ocrnn.data.lines import joined
 from ocrnn.data.pages import pages
@@ -63,7 +64,8 @@ def read_labels(folder: str | Path) -> LabelSet:
     Pages come with files of PAGE or ALTO, `*.xml`: each line with a text is cut out of its page's picture (see
     `data.pages`).
 
-    Further it takes the lines of tar shards, `*.tar`, as WebDataset has them (see `data.shards`).
+    Further it takes the lines of tar shards, `*.tar`, as WebDataset has them (see `data.shards`), and of the LMDB of
+    deep-text-recognition-benchmark, a folder with data.mdb.
 
     Pictures count from the table's own folder, those of docTR from images in it; or from a folder above, where that
     leads to a picture in the data folder.
@@ -84,7 +86,8 @@ def read_labels(folder: str | Path) -> LabelSet:
             else:
                 samples[_key(sample)] = sample
     shards = read_shards(found.shards, problems, found.tolerated)
-    if not samples and not shards and not problems:
+    databases = read_databases(found.databases, found.root, problems, found.tolerated)
+    if not samples and not shards and not databases and not problems:
         raise LabelError(nothing_found(found))
     problems += (
         Problem(str(picture), "the picture has no label", "write one or remove the picture", "picture without label")
@@ -92,7 +95,7 @@ def read_labels(folder: str | Path) -> LabelSet:
         if picture_key(picture) not in found.named
     )
     tolerated = {what: count for what, count in sorted(found.tolerated.items()) if count}
-    return LabelSet(joined((tuple(samples.values()), shards)), tuple(problems), tolerated)
+    return LabelSet(joined((tuple(samples.values()), shards, *databases)), tuple(problems), tolerated)
 
 
 def twice(sample: Sample, first: Sample) -> Problem:

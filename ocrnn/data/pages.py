@@ -79,6 +79,9 @@ class Cut:
         cut[inside == 0] = np.uint8(np.median(cut[inside == 1]))
         return cut
 
+    def read(self, holder: Path) -> None:
+        """None: a line is no file of its own."""
+
     def _scale(self, holder: Path, page: Grey) -> npt.NDArray[np.float64]:
         """Pixels for each unit, across and down."""
         if not all(self.size):

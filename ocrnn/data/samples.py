@@ -23,6 +23,9 @@ class Part(Protocol):
     def load(self, holder: Path, max_pixels: int) -> Grey:
         """Picture (h, w) out of the file that holds it; raises ImageError naming both."""
 
+    def read(self, holder: Path) -> bytes | None:
+        """The picture's file as it is, None where it is only a part of one; raises ImageError."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -56,6 +59,19 @@ class Sample:
         if (self.page or 0) >= len(pages):
             raise ImageError(f"{self.image}: has no page {(self.page or 0) + 1}; mend the label")
         return pages[self.page or 0]
+
+    def read(self) -> bytes | None:
+        """The picture's file as it is; None where the picture is only a part of one. Raises ImageError."""
+        if self.part is not None:
+            return self.part.read(self.image)
+        if self.page is not None:
+            return None
+        try:
+            return self.image.read_bytes()
+        except OSError as fault:
+            raise ImageError(
+                f"{self.image}: cannot be read ({fault.strerror}); check the path and its rights"
+            ) from None
 
     @property
     def title(self) -> str:

@@ -170,6 +170,9 @@ def test_a_page_is_decoded_once_for_all_its_lines(tmp_path: Path) -> None:
                 raise ImageError("spoiled")
             return np.full((8, 20), self.top, np.uint8)
 
+        def read(self, holder: Path) -> None:
+            raise AssertionError
+
     samples = [Sample(tmp_path / page, "1", part=Row(top)) for page in ("a.png", "b.png") for top in range(4)]
     source = RealLines(samples, None)
     rng = np.random.default_rng(0)
