@@ -298,7 +298,8 @@ def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
     for characters, what in ((run.added, "new to"), (run.dropped, "dropped from")):
         if characters:
             shown = " ".join(characters[:_CHARACTERS_SHOWN]) + (" …" if len(characters) > _CHARACTERS_SHOWN else "")
-            click.echo(f"{len(characters)} characters {what} {run.options.from_model}: {shown}", err=True)
+            noun = "character" if len(characters) == 1 else "characters"
+            click.echo(f"{len(characters)} {noun} {what} {run.options.from_model}: {shown}", err=True)
 
 
 def _show(problems: Sequence[Problem], *, whole: bool) -> None:

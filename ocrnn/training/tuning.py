@@ -131,14 +131,16 @@ class Outcome:
     def table(self) -> str:
         """CER of both sets before and after with 95 % intervals, as lines of text."""
         rows = [("new lines", self.new)] + ([("its old kind", self.old)] if self.old else [])
-        shown = [f"{'CER in %':<14}{'lines':>6}  {'start':<22}now"]
-        shown += [f"{name:<14}{c.lines:>6}  {_interval(c.before):<22}{_interval(c.after)}" for name, c in rows]
+        shown = [f"{'CER in %':<14}{'lines':>6}  {'start':<27}now"]
+        shown += [f"{name:<14}{c.lines:>6}  {_interval(c.before):<27}{_interval(c.after)}" for name, c in rows]
         return "\n".join(shown)
 
     def remarks(self) -> tuple[str, ...]:
-        """What the table means, a sentence each; nothing where all is well."""
+        """What the table means, a sentence each; nothing where all is well or all stayed."""
+        if self.kept:
+            return ()
         said = []
-        if not self.kept and not self.new.better:
+        if not self.new.better:
             said.append(
                 f"on the new lines this may be chance: {self.new.lines} are few to tell it by; "
                 "measure it with `ocrnn eval` on lines of neither set"
@@ -175,4 +177,4 @@ def _figures(pairs: Pairs) -> tuple[float, float, float]:
 
 def _interval(figures: tuple[float, float, float]) -> str:
     cer, low, high = (100 * figure for figure in figures)
-    return f"{cer:5.2f} ({low:.2f} to {high:.2f})"
+    return f"{cer:.2f} ({low:.2f} to {high:.2f})"

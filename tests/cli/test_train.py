@@ -64,6 +64,36 @@ def test_a_minute_from_lines_to_a_model_that_reads(lines: Path, tmp_path: Path) 
     assert set(text) <= set("0123456789\n")
 
 
+def test_going_on_from_a_model_says_what_is_new_to_it_and_what_became_of_the_old(
+    lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ocrnn.charset import Charset
+    from ocrnn.model.network import Network
+    from ocrnn.model.weights import save_weights
+    from ocrnn.spec import ModelSpec
+
+    fonts = tmp_path / "fonts"
+    fonts.mkdir()
+    matplotlib = pytest.importorskip("matplotlib")
+    face = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    (fonts / face.name).write_bytes(face.read_bytes())
+    monkeypatch.setattr("ocrnn.training.tuning.OLD_LINES", 4)
+    spec = ModelSpec(Charset("0123456789xyz"), about={"name": "numbers"})
+    save_weights(tmp_path / "start.safetensors", Network(spec.architecture, spec.charset.classes), spec)
+    (tmp_path / "digits.txt").write_text("\n".join("0123456789€"), encoding="utf-8")
+    arguments = ("--from", tmp_path / "start.safetensors", "--charset", tmp_path / "digits.txt", "--freeze", "conv")
+    more = ("--rehearse", "0.5", "--fonts", fonts, "--out", tmp_path / "run", "--minutes", "0.001", "--threads", "1")
+    status, stdout, stderr = ocrnn("train", "--data", lines, *arguments, *more)
+    assert (status, stdout) == (0, f"{tmp_path / 'run' / 'best.onnx'}\n")
+    assert f"1 character new to {tmp_path / 'start.safetensors'}: €\n" in stderr
+    assert f"3 characters dropped from {tmp_path / 'start.safetensors'}: x y z\n" in stderr
+    assert re.search(r"^new lines +\d+ +[\d.]+ \([\d.]+ to [\d.]+\) +[\d.]+ \(", stderr, re.MULTILINE)
+    assert re.search(r"^its old kind +4 +", stderr, re.MULTILINE)
+    _, told, _ = ocrnn("info", tmp_path / "run" / "best.onnx")
+    assert re.search(r"^started from +numbers$", told, re.MULTILINE)
+    assert re.search(r"^old kind +lines 4, cer before [\d.]+, interval before ", told, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -77,6 +107,10 @@ def test_a_minute_from_lines_to_a_model_that_reads(lines: Path, tmp_path: Path) 
         (["--data", "LINES", "--val", "LINES"], "00.png is in --val too"),
         (["--data", "LINES", "--seed", "-1"], "-1 is not in the range"),
         (["--data", "LINES", "--fonts", "LINES"], "add --synth"),
+        (["--data", "LINES", "--freeze", "conv"], "add --from"),
+        (["--data", "LINES", "--from", "latin", "--freeze", "stem"], "name some of conv, rnn, head"),
+        (["--data", "LINES", "--rehearse", "1"], "1.0 is not in the range 0<=x<1"),
+        (["--data", "LINES", "--from", "latin", "--rehearse", "0.2", "--fonts", "EMPTY"], "no usable font file"),
         (["--data", "LINES", "--synth", "--fonts", "EMPTY"], "no usable font file"),
         (["--data", "LINES", "--out", "LINES/00.txt"], "00.txt: cannot be written"),
         (["--data", "LINES/00.png"], "neither a folder nor "),
@@ -169,7 +203,7 @@ def test_a_full_disk_while_saving_is_one_line_and_no_half_file(
 def test_an_interrupt_before_the_training_is_one_line(
     lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ocrnn.training.run.check_samples", interrupted)

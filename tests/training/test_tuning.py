@@ -100,9 +100,10 @@ def test_an_outcome_says_what_was_lost_and_what_would_keep_it() -> None:
     assert "not of its kind" in Outcome(gain, foreign, kept=False, rehearsed=0.0).remarks()[0]
     unsure = Outcome(Change.of(ALIKE, ALIKE), None, kept=False, rehearsed=0.0, no_old="x").remarks()
     assert "may be chance: 40 are few" in unsure[0]
+    assert Outcome(loss, loss, kept=True, rehearsed=0.0).remarks() == ()
     shown = Outcome(gain, loss, kept=True, rehearsed=0.0).table().splitlines()
     assert [row.split()[:2] for row in shown[1:]] == [["new", "lines"], ["its", "old"]]
-    assert " 0.00 (0.00 to 0.00)" in shown[1]
+    assert shown[1].endswith("25.00 (25.00 to 25.00)     0.00 (0.00 to 0.00)")
     about = Outcome(gain, loss, kept=True, rehearsed=0.0).stored()
     assert about["training"] == "did not beat the start, which was kept"
 
