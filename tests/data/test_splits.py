@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def line(number: int, folder: str = "book", ending: str = "png") -> Sample:
     return Sample(Path("/data") / name, "text", document=folder, name=name)
 
 
-def names(samples: tuple[Sample, ...]) -> set[str]:
+def names(samples: Iterable[Sample]) -> set[str]:
     return {sample.name for sample in samples}
 
 
