@@ -256,7 +256,7 @@ def _teach(
                 save_history(run.options.out, event.history)
             if not quiet:
                 bar.write(_row(event), file=sys.stderr)
-            advice = explain(run.epochs, learning_rate=run.settings.learning_rate)
+            advice = explain(run.epochs, learning_rate=run.settings.learning_rate, lines=len(run.training))
             report.add(event, advice)
             if advice and advice != told:
                 bar.write(f"ocrnn: {advice}", file=sys.stderr)

@@ -42,7 +42,8 @@ p { margin: .5rem 0; max-width: 46rem; }
 .advice { background: var(--warn); border-left: 4px solid var(--orange); padding: .5rem .75rem; }
 .scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9375rem; overflow-wrap: normal; }
-th, td { text-align: right; padding: .2rem .75rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }
+th, td { text-align: right; padding: .2rem .75rem; border-bottom: 1px solid var(--rule); vertical-align: top; }
+td:first-child { white-space: nowrap; }
 th { font-weight: 600; color: var(--faint); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; }
@@ -58,6 +59,8 @@ img { height: 40px; width: auto; max-width: none; display: block; background: #f
 .pair > span { display: inline-block; vertical-align: top; white-space: pre; }
 .pair > span > span { display: block; min-height: 1.45em; padding: 0 1px; unicode-bidi: isolate; }
 .pair > .differs > span { background: var(--wrong); color: var(--wrong-ink); text-align: center; }
+.pair > span > span:first-child { color: var(--faint); }
+.pair > .differs > span { color: var(--wrong-ink) !important; }
 .pair > .names > span { color: var(--faint); padding-right: 1ch; }
 @media (max-width: 30rem) { body { padding: .75rem; } dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .4rem; } th, td { padding: .2rem .45rem; } }

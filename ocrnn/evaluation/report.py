@@ -111,7 +111,7 @@ def _parts(evaluation: Evaluation, samples: Sequence[Sample], worst: int, about:
     yield page.facts((*about.items(), ("lines", evaluation.score.lines)))
     yield "<h2>Errors</h2>"
     rows = [(name.strip(), f"{100 * rate:.2f} %", note) for name, rate, note in _figures(evaluation.score)]
-    yield page.table(("wrong", "", ""), rows)
+    yield page.table(("errors", "share", "note"), rows)
     yield '<p class="note">Unicode form, quotes, dashes and runs of spaces folded, where nothing else is said.</p>'
     found = evaluation.reliability()
     if found is not None:
@@ -129,7 +129,7 @@ def _parts(evaluation: Evaluation, samples: Sequence[Sample], worst: int, about:
         for share in (REVIEWED, 2 * REVIEWED, 4 * REVIEWED):
             looked, lines, characters = evaluation.caught(share)
             reviews.append((f"{100 * share:.0f} %: {looked}", f"{100 * lines:.0f} %", f"{100 * characters:.0f} %"))
-        yield page.table(("the most doubtful lines", "hold of the wrong lines", "of the wrong characters"), reviews)
+        yield page.table(("most doubtful lines", "of the wrong lines", "of the wrong characters"), reviews)
     places = evaluation.worst_places(worst)
     if places:
         yield "<h2>The worst lines</h2>"

@@ -25,7 +25,7 @@ class Board:
 
         self._folder = folder
         with refusals(folder):
-            self._writer: Any = SummaryWriter(folder)  # type: ignore[no-untyped-call]
+            self._writer: Any = SummaryWriter(folder)
 
     def __enter__(self) -> Board:
         return self

@@ -6,48 +6,121 @@ import math
 from collections.abc import Sequence
 
 from ocrnn.training.loop import Epoch
+from ocrnn.training.run import FINE_TUNING_RATE, LEARNING_RATE
 
 _FLAT_EPOCHS = 5
 _FLAT_GAIN = 0.02
 _NOISE = 0.2
 """Nats per character by which a loss may rise of itself: near 0, one hard batch more than doubles it."""
+_BLANK_EPOCHS = 6
+"""Every CTC network begins by reading nothing; on a thousand lines an epoch it is past that before."""
+_LOW_RATE, _HIGH_RATE = LEARNING_RATE / 50, LEARNING_RATE * 5
+_FEW_LINES = 300
 
 
-def explain(epochs: Sequence[Epoch], *, learning_rate: float) -> str | None:
+def explain(epochs: Sequence[Epoch], *, learning_rate: float, lines: int) -> str | None:
     """One sentence on what is wrong with a run so far and what to do, None while nothing is.
 
-    `epochs` are those of this run in order; the newest is judged against the ones before it.
+    `epochs` are those of this run in order; the newest is judged against the ones before it. `learning_rate` is the
+    highest of the run, `lines` how many there are to learn from.
     """
     learned = [epoch for epoch in epochs if epoch.number > 0]
     if not learned:
         return None
-    newest = learned[-1]
-    empty = sum(not reading for _, reading in newest.pairs) / max(1, len(newest.pairs))
-    if empty > 0.9 and len(learned) >= 3:
-        return (
-            f"after {len(learned)} epochs the model still reads nothing on {empty:.0%} of the validation lines: "
-            "every CTC network starts so, but this one should be past it; "
-            "check that the labels belong to their pictures, start --from a model, or give it more lines and epochs"
-        )
+    return (
+        _exploding(epochs, learned, learning_rate)
+        or _silent(learned, learning_rate)
+        or _standing(learned, learning_rate)
+        or _by_heart(learned, lines)
+    )
+
+
+def _exploding(epochs: Sequence[Epoch], learned: Sequence[Epoch], learning_rate: float) -> str | None:
+    """The loss jumps up, or the first epoch undid what the model knew that it started from."""
     losses = [epoch.loss for epoch in learned]
     lowest = min(losses[:-1], default=math.inf)
     if not losses[-1] < max(2 * lowest, lowest + _NOISE):
-        return f"the training loss jumped from {lowest:.2f} to {losses[-1]:.2f}; try --lr {learning_rate / 3:.1g}"
-    if len(learned) > 2 * _FLAT_EPOCHS:
-        before, after = losses[-_FLAT_EPOCHS - 1], losses[-1]
-        readable = newest.score.cer < 0.5
-        if not readable and after > before * (1 - _FLAT_GAIN):
+        jumped = f"the training loss explodes: it jumped from {lowest:.2f} to {losses[-1]:.2f}"
+        return _blamed(jumped, learning_rate) or f"{jumped}; try --lr {learning_rate / 3:.1g}"
+    if epochs[0].number == 0:
+        before, after = epochs[0].score.cer, min(epoch.score.cer for epoch in learned)
+        if after > max(2 * before, before + _NOISE) and learning_rate > FINE_TUNING_RATE:
             return (
-                f"the training loss has stood still at {after:.2f} for {_FLAT_EPOCHS} epochs "
-                f"and most characters are wrong; try --lr {learning_rate / 3:.1g}, start --from a model, "
-                "or look at some lines with --show-augmented"
+                f"the learning rate of {learning_rate:g} is too high to go on from a model: it read with "
+                f"CER {before:.1%} and now with {learned[-1].score.cer:.1%}; "
+                f"try --lr {min(learning_rate / 3, FINE_TUNING_RATE):.1g}"
             )
-        best = min(epoch.score.cer for epoch in learned[:-_FLAT_EPOCHS])
-        if readable and newest.loss < 0.7 * before and newest.score.cer > 1.1 * best:
-            return (
-                "the training loss falls while the validation CER rises: the model learns its lines by heart; "
-                "give it more lines or --augment strong"
-            )
+    return None
+
+
+def _silent(learned: Sequence[Epoch], learning_rate: float) -> str | None:
+    """Nothing but blanks comes out, and the loss does not fall any more."""
+    newest = learned[-1]
+    empty = sum(not reading for _, reading in newest.pairs) / max(1, len(newest.pairs))
+    if empty <= 0.9 or len(learned) < _BLANK_EPOCHS or not _is_flat(learned, _BLANK_EPOCHS // 2):
+        return None
+    silent = (
+        f"after {len(learned)} epochs the model still reads nothing on {empty:.0%} of the validation lines, "
+        f"and the training loss stands still at {newest.loss:.2f}"
+    )
+    return _blamed(silent, learning_rate) or (
+        f"{silent}: every CTC network starts so, but this one should be past it; "
+        "check that the labels belong to their pictures, start --from a model, or give it more lines and epochs"
+    )
+
+
+def _standing(learned: Sequence[Epoch], learning_rate: float) -> str | None:
+    """The loss stands still where it should not."""
+    newest = learned[-1]
+    if newest.score.cer < 0.5 or len(learned) <= 2 * _FLAT_EPOCHS or not _is_flat(learned, _FLAT_EPOCHS):
+        return None
+    standing = (
+        f"the training loss has stood still at {newest.loss:.2f} for {_FLAT_EPOCHS} epochs "
+        "and most characters are wrong"
+    )
+    return _blamed(standing, learning_rate) or (
+        f"{standing}; check that the labels belong to their pictures (--show-augmented shows some), "
+        f"start --from a model, or try --lr {learning_rate / 3:.1g}"
+    )
+
+
+def _by_heart(learned: Sequence[Epoch], lines: int) -> str | None:
+    """The lines that are learned from are read far better than those that are not."""
+    newest = learned[-1]
+    if len(learned) <= _FLAT_EPOCHS:
+        return None
+    more = (
+        f"{lines} lines are few: give it more, start --from a model, or add --synth"
+        if lines < _FEW_LINES
+        else "give it more lines or --augment strong"
+    )
+    # The loss per character is -log of what the right one gets, so this much goes wrong in training, and rather less.
+    training = -math.expm1(-newest.loss)
+    if newest.score.cer > max(0.1, 3 * training):
+        return (
+            f"validation is much worse than training: CER {newest.score.cer:.1%}, where of the lines it learns from "
+            f"at most {training:.1%} go wrong; the model learns its lines by heart, or the validation lines are of "
+            f"another kind; {more}"
+        )
+    if len(learned) <= 2 * _FLAT_EPOCHS:
+        return None
+    best = min(epoch.score.cer for epoch in learned[:-_FLAT_EPOCHS])
+    falling = newest.loss < 0.7 * learned[-_FLAT_EPOCHS - 1].loss
+    if newest.score.cer < 0.5 and falling and newest.score.cer > 1.1 * best:
+        return "the training loss falls while the validation CER rises: the model learns its lines by heart; " + more
+    return None
+
+
+def _is_flat(learned: Sequence[Epoch], over: int) -> bool:
+    """Tell whether the loss fell by less than 2 % over so many epochs."""
+    return learned[-1].loss > learned[-over - 1].loss * (1 - _FLAT_GAIN)
+
+
+def _blamed(fault: str, learning_rate: float) -> str | None:
+    """The fault put down to the learning rate, where that is far from the usual one."""
+    if not _LOW_RATE <= learning_rate <= _HIGH_RATE:
+        far = "high" if learning_rate > _HIGH_RATE else "low"
+        return f"{fault}: the learning rate of {learning_rate:g} is too {far}; try --lr {LEARNING_RATE:g}"
     return None
 
 
@@ -60,7 +133,9 @@ def verdict(epochs: Sequence[Epoch]) -> str:
     start = epochs[0].score.cer if epochs[0].number == 0 else None
     if last.best_epoch == 0:
         was = "" if start is None else f"CER {start:.2%} at the start, "
-        return f"training made it worse: {was}{last.score.cer:.2%} at the end; the start is kept as best"
+        # A start that many epochs equal and none beats is no worse for it.
+        came = "training brought nothing" if last.score.cer == start else "training made it worse"
+        return f"{came}: {was}{last.score.cer:.2%} at the end; the start is kept as best"
     best = next(row for row in last.history if row["epoch"] == last.best_epoch)
     down = "" if start is None else f", down from {start:.2%}"
     return f"best: epoch {last.best_epoch}, CER {best['cer']:.2%}{down}; WER {best['wer']:.2%}"

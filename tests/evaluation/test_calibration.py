@@ -16,7 +16,7 @@ from ocrnn.charset import Charset
 from ocrnn.data.labels import Sample
 from ocrnn.decoding.ctc import greedy, log_probability, tempered
 from ocrnn.evaluation import calibration
-from ocrnn.evaluation.calibration import Bin, calibrate, caught, reliability
+from ocrnn.evaluation.calibration import calibrate, caught, reliability
 from ocrnn.image import LineFormat
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.transcribe.reader import Reader
@@ -143,7 +143,9 @@ def test_the_error_of_twenty_lines_by_hand() -> None:
         math.comb(10, k) * p**k * (1 - p) ** (10 - k) * abs(k / 10 - p) / 2 for p in (0.2, 0.9) for k in range(11)
     )
     assert found.by_chance == pytest.approx(chance, abs=0.005)
-    assert reliability([0.5], [True]).bins == (Bin(1, 0.5, 1.0, pytest.approx(0.207, abs=1e-3), 1.0),)
+    [alone] = reliability([0.5], [True]).bins
+    assert (alone.lines, alone.confidence, alone.right, alone.high) == (1, 0.5, 1.0, 1.0)
+    assert alone.low == pytest.approx(0.207, abs=1e-3)
     with pytest.raises(ValueError, match="no lines"):
         reliability([], [])
 

@@ -1,9 +1,18 @@
+import dataclasses
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
+import pytest
+import torch
+
+from ocrnn.data.labels import Sample
 from ocrnn.metrics import score
+from ocrnn.model.network import Network
+from ocrnn.spec import ModelSpec
+from ocrnn.training.batches import RealLines, permuted
 from ocrnn.training.diagnosis import explain, verdict
-from ocrnn.training.loop import Epoch
+from ocrnn.training.loop import Epoch, Settings, train
 
 
 def epochs(losses: Sequence[float], readings: Sequence[str], first: int = 1) -> list[Epoch]:
@@ -25,7 +34,7 @@ def epochs(losses: Sequence[float], readings: Sequence[str], first: int = 1) -> 
 
 
 def told(run: Sequence[Epoch]) -> str:
-    advice = explain(run, learning_rate=3e-3)
+    advice = explain(run, learning_rate=3e-3, lines=1000)
     assert advice is not None
     return advice
 
@@ -33,11 +42,11 @@ def told(run: Sequence[Epoch]) -> str:
 def test_a_run_that_learns_is_left_in_peace() -> None:
     readings = ["", "", "abc", "abcdef", "abcdefghi", "abcdefghij"]
     run = epochs([9, 3, 2, 1, 0.5, 0.2], readings)
-    assert all(explain(run[:count], learning_rate=3e-3) is None for count in range(len(run) + 1))
+    assert all(explain(run[:count], learning_rate=3e-3, lines=1000) is None for count in range(len(run) + 1))
 
 
 def test_nothing_but_blanks_is_explained() -> None:
-    assert "still reads nothing on 100%" in told(epochs([9, 3, 2.9], ["", "", ""]))
+    assert "still reads nothing on 100%" in told(epochs([9, 3, 2.9, 2.9, 2.9, 2.9], [""] * 6))
 
 
 def test_a_jump_of_the_loss_names_a_lower_rate() -> None:
@@ -46,7 +55,7 @@ def test_a_jump_of_the_loss_names_a_lower_rate() -> None:
 
 
 def test_a_small_loss_may_waver() -> None:
-    assert explain(epochs([2, 0.01, 0.05], ["a", "abcdefghij", "abcdefghij"]), learning_rate=3e-3) is None
+    assert explain(epochs([2, 0.01, 0.05], ["a", "abcdefghij", "abcdefghij"]), learning_rate=3e-3, lines=9) is None
 
 
 def test_a_plateau_is_explained() -> None:
@@ -59,12 +68,87 @@ def test_learning_by_heart_is_explained() -> None:
     assert "by heart" in told(epochs(losses, readings))
 
 
+class Lesson:
+    """Runs for real, small and in one thread: what is said after each of their epochs."""
+
+    def __init__(self, spec: ModelSpec, folder: Path) -> None:
+        self.spec, self.folder = spec, folder
+        torch.manual_seed(4)
+        self.network = Network(spec.architecture, spec.charset.classes)
+
+    def told(self, lines: Sequence[Sample], count: int, rate: float, *, least: int, start: bool = False) -> list[str]:
+        """Advice after each of `count` epochs, "" where there is none; the last six lines validate."""
+        source, validation = RealLines(lines[:-6], None), lines[-6:]
+        self.folder.mkdir(exist_ok=True)
+        settings = Settings(
+            epochs=count, patience=99, learning_rate=rate, columns=150, precision="fp32", deterministic=True
+        )
+        epochs: list[Epoch] = []
+        advice = []
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            for event in train(
+                self.network, self.spec, lambda epoch: permuted(source, 0, epoch, least=least), validation, settings,
+                self.folder, from_model=start,
+            ):  # fmt: skip
+                if isinstance(event, Epoch):
+                    epochs.append(event)
+                    advice.append(explain(epochs, learning_rate=rate, lines=len(lines) - 6) or "")
+        finally:
+            torch.set_num_threads(threads)
+        return advice
+
+
+@pytest.fixture
+def lesson(spec: ModelSpec, tmp_path: Path) -> Lesson:
+    return Lesson(spec, tmp_path / "run")
+
+
+def test_a_real_run_with_a_rate_of_thirty(lesson: Lesson, digits: list[Sample]) -> None:
+    told = " ".join(lesson.told(digits[:10], 12, 30.0, least=4))
+    assert "the training loss explodes: it jumped from" in told
+    assert "the learning rate of 30 is too high; try --lr 0.002" in told
+
+
+def test_real_runs_whose_labels_belong_to_other_pictures(lesson: Lesson, digits: list[Sample]) -> None:
+    """Nothing can be learned: the loss stands still, and nothing but blanks comes out."""
+    texts = [sample.text for sample in digits[:32]]
+    torn = [dataclasses.replace(one, text=text) for one, text in zip(digits, texts[7:] + texts[:7], strict=False)]
+    told = lesson.told(torn, 11, 1e-2, least=48)
+    assert set(told[:5]) == {""}  # every run starts so
+    assert "still reads nothing on 100% of the validation lines, and the training loss stands still at 2." in told[-1]
+    assert "check that the labels belong to their pictures" in told[-1]
+
+
+def test_a_real_run_that_hardly_moves(lesson: Lesson, digits: list[Sample]) -> None:
+    told = " ".join(lesson.told(digits[:12], 13, 1e-6, least=6))
+    assert "has stood still at" in told and "most characters are wrong" in told
+    assert "the learning rate of 1e-06 is too low; try --lr 0.002" in told
+
+
+def test_a_real_run_on_eight_lines_and_what_becomes_of_it_with_too_high_a_rate(
+    lesson: Lesson, digits: list[Sample]
+) -> None:
+    told = lesson.told(digits[:14], 26, 1e-2, least=48)
+    assert "validation is much worse than training: CER" in told[-1]
+    assert "8 lines are few: give it more, start --from a model, or add --synth" in told[-1]
+    assert not any("explodes" in advice or "reads nothing" in advice for advice in told)
+    # It knows those eight lines. Going on from it, and judged by some of them, a rate of thirty undoes that.
+    lesson.folder = lesson.folder.parent / "second"
+    ruined = lesson.told([*digits[:8], *digits[:6]], 1, 30.0, least=24, start=True)
+    assert ruined[0] == "" and "the learning rate of 30 is too high to go on from a model: it read with" in ruined[1]
+    assert "try --lr 0.001" in ruined[1]
+
+
 def test_the_verdict_names_the_best_epoch_and_the_start() -> None:
     run = epochs([2, 1, 1], ["abc", "abcdefghij", "abcdefghi"])
     assert verdict(run) == "best: epoch 2, CER 0.00%; WER 0.00%"
     assert "down from 70.00%" in verdict(epochs([0, 2, 1], ["abc", "abcd", "abcdefghij"], first=0))
     worse = verdict(epochs([0, 2], ["abcdefghij", "abcde"], first=0))
     assert worse.startswith("training made it worse: CER 0.00% at the start, 50.00% at the end")
+    alike = verdict(epochs([0, 2], ["abcde", "abcde"], first=0))
+    assert alike.startswith("training brought nothing: CER 50.00% at the start, 50.00% at the end")
 
 
 def test_the_verdict_of_a_resumed_run_knows_what_came_before() -> None:
