@@ -145,7 +145,7 @@ def test_without_fonts_only_rehearsing_is_refused(
     list(run.events())
     assert run.outcome is not None
     assert run.outcome.old is None
-    assert "what the model forgot is not known: this system has no fonts" in run.outcome.remarks()[-1]
+    assert run.outcome.no_old.startswith("this system has no fonts for this charset")
     with pytest.raises(UsageError, match="--rehearse: this system has no fonts for this charset; give --fonts"):
         Run.prepare(dataclasses.replace(asked, out=tmp_path / "second", rehearse=0.2))
 
