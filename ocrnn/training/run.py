@@ -54,8 +54,8 @@ _MOST_TEXTS = 100_000
 class Options:
     """What `ocrnn train` was asked for; every field is the option of that name.
 
-    `freeze` names parts with commas (`tuning.parts`), `rehearse` is a share from 0 to 1, 1 excluded; both need
-    `from_model`. `data` are folders of labelled lines. `batch` is lines of mean width in a batch. `lr` None takes 2e-3 from nothing,
+    `data` are folders of labelled lines. `freeze` names parts with commas (`tuning.parts`), `rehearse` is a share from
+    0 to below 1; both need `from_model`. `batch` is lines of mean width in a batch. `lr` None takes 2e-3 from nothing,
     1e-3 from a model. `augment` None leaves lines as they are. With neither `epochs` nor `minutes`, 60 epochs.
     """
 
