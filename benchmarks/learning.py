@@ -280,8 +280,8 @@ def _run(command: Sequence[str], task: Task) -> None:
 
 
 def _version(command: Sequence[str]) -> str:
-    """The last word of what a command says of its version."""
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1].lstrip("v")
+    """The last word of what a command says of its version; Calamari ends with status 1 after it."""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()[-1].lstrip("v")
 
 
 if __name__ == "__main__":
