@@ -69,6 +69,17 @@ def make_folder(path: str | Path) -> None:
     check_place(Path(path, "probe"))
 
 
+def check_empty(folder: str | Path) -> None:
+    """See that a folder is new or empty, before anything is made for it; OutputError if it is not."""
+    with refusals(folder):
+        folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder}: not a folder; give one that is new or empty")
+        # Dot-files are what a system or a killed run left behind.
+        if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+            raise OutputError(f"{folder}: holds files already; give a folder that is new or empty")
+
+
 def check_place(path: str | Path) -> None:
     """See that `whole_file` could write here, before any work is done for it; OutputError if not."""
     place = Path(os.path.realpath(path))

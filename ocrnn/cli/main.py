@@ -29,6 +29,7 @@ COMMANDS = {
     "models": "List the models that come with ocrnn.",
     "charsets": "List the charsets that come with ocrnn.",
     "synth": "Make lines of text from fonts and texts.",
+    "data": "Pack, convert, split and count labelled lines.",
 }
 """Each command and its short help. The module `ocrnn.cli.<name>` holds it as `command`; `--help` imports none."""
 

@@ -40,6 +40,21 @@ threads: Option[Any] = click.option(
     metavar="N",
     help="Processor cores to use.  [default: the free ones, at most 8]",
 )
+val_split: Option[Any] = click.option(
+    "--val-split",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.1,
+    show_default=True,
+    metavar="P",
+    help="Share of the lines to validate with, picked by name: it stays when data grow.",
+)
+split_by: Option[Any] = click.option(
+    "--split-by",
+    type=click.Choice(["line", "document"]),
+    default="line",
+    show_default=True,
+    help="Keep the lines of a document on one side of the split.",
+)
 quiet: Option[Any] = click.option(
     "-q", "--quiet", is_flag=True, help="No progress and no summary; what fails is still named."
 )

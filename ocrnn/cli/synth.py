@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import io
-import tarfile
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from ocrnn.cli import options
 from ocrnn.cli.progress import bar
-from ocrnn.errors import UsageError
-from ocrnn.storage import make_folder, refusals, whole_file
+from ocrnn.storage import check_empty, make_folder, whole_file
 from ocrnn.synth.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -108,7 +105,7 @@ def command(
     --shards it gets 00000.tar and so on, with the same files inside. Each file is written whole or not at all. A line
     depends on the seed and its number alone, not on -n or --shards.
     """
-    _check_empty(output)
+    check_empty(output)
     from ocrnn.charset import Charset
     from ocrnn.synth.lines import Synthesizer
 
@@ -128,15 +125,6 @@ def command(
         progress.close()
     if not quiet:
         click.echo(f"{lines} lines in {output}", err=True)
-
-
-def _check_empty(folder: Path) -> None:
-    with refusals(folder):
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: not a folder; give one that is new or empty")
-        # Dot-files are what a system or a killed run left behind.
-        if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
-            raise UsageError(f"{folder}: holds files already; give a folder that is new or empty")
 
 
 def _lines(maker: Synthesizer, seed: int, count: int, longest: int, kind: str | None) -> Iterator[Line]:
@@ -170,13 +158,9 @@ def _write_files(folder: Path, line: Line) -> None:
 
 
 def _write_shard(path: Path, lines: Iterable[Line]) -> None:
-    """Write lines as one tar, equal to the byte for equal lines: no dates and no owners."""
-    with whole_file(path) as write:
-        # Stream mode asks no more of a file than to be written.
-        stream = cast("IO[bytes]", SimpleNamespace(write=write))
-        with tarfile.open(mode="w|", fileobj=stream, format=tarfile.USTAR_FORMAT) as shard:
-            for line in lines:
-                for suffix, data in ((".png", line.picture), (".gt.txt", line.label)):
-                    member = tarfile.TarInfo(line.name + suffix)
-                    member.size = len(data)
-                    shard.addfile(member, io.BytesIO(data))
+    from ocrnn.data.tar import new_tar
+
+    with new_tar(path) as add:
+        for line in lines:
+            add(f"{line.name}.png", line.picture)
+            add(f"{line.name}.gt.txt", line.label)

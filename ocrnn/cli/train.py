@@ -47,24 +47,12 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
     type=_LABELS,
     metavar="DIR",
     help="Folder of labelled lines: line.png with line.gt.txt or line.txt, or a table of them: labels.tsv, .csv, "
-    ".jsonl or .json, metadata.jsonl, gt.txt, rec_gt.txt; or such a table itself. May be repeated.",
+    ".jsonl or .json, metadata.jsonl, gt.txt, rec_gt.txt; pages with PAGE or ALTO files, tar shards, an LMDB; "
+    "or such a table, page or shard itself. May be repeated.",
 )
 @click.option("--val", type=_LABELS, metavar="DIR", help="Lines to validate with.  [default: a part of the data]")
-@click.option(
-    "--val-split",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.1,
-    show_default=True,
-    metavar="P",
-    help="Share of the data to validate with where there is no --val, picked by name: it stays when data grow.",
-)
-@click.option(
-    "--split-by",
-    type=click.Choice(["line", "document"]),
-    default="line",
-    show_default=True,
-    help="Keep the lines of a document on one side of the split.",
-)
+@options.val_split
+@options.split_by
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run.  [default: runs/<name of data>]"
 )
@@ -241,7 +229,7 @@ def _teach(
     told: str | None = None
     with (
         _asked_to_stop() as stop,
-        (Board(run.options.out) if log_to else nullcontext()) as board,
+        Board(run.options.out) if log_to else nullcontext() as board,
         progress_bar(None, "lines", shown=not quiet) as bar,
     ):
         for event in run.events(stop):

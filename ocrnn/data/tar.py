@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +18,7 @@ from typing import BinaryIO
 from ocrnn.data.samples import load_stored
 from ocrnn.errors import ImageError
 from ocrnn.image import MAX_PIXELS, Grey
+from ocrnn.storage import whole_file
 
 BLOCK = 512
 """Bytes that everything in a tar file is counted in."""
@@ -23,6 +26,23 @@ BLOCK = 512
 _MOST_EXTRA = 1 << 20
 """Bytes of a header's extension, such as a long name, beyond which it is none."""
 _PAX_RECORD = re.compile(rb"(\d{1,9}) ([^=]+)=")
+
+
+@contextmanager
+def new_tar(path: Path) -> Iterator[Callable[[str, bytes], None]]:
+    """Give what adds a file, its name and bytes, to a tar that takes its name when the block ends well.
+
+    The same files give the same bytes: no dates and no owners. Raises OutputError where the disk refuses.
+    """
+    with whole_file(path) as write:
+
+        def add(name: str, data: bytes) -> None:
+            header = tarfile.TarInfo(name)
+            header.size = len(data)
+            write(header.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % BLOCK))
+
+        yield add
+        write(bytes(2 * BLOCK))
 
 
 class TarFault(Exception):
