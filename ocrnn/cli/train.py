@@ -251,7 +251,8 @@ def _teach(
             told = advice
             bar.reset()
     if run.epochs:
-        report.close("stopped and saved" if stop.is_set() else f"{run.epochs[-1].stopped}; {verdict(run.epochs)}")
+        ended = "stopped and saved" if stop.is_set() else f"{run.epochs[-1].stopped}; {verdict(run.epochs)}"
+        report.close(ended, run.outcome.remarks() if run.outcome else ())
     if stop.is_set():
         click.echo(f"ocrnn: stopped and saved; go on with --resume --out {run.options.out}", err=True)
         raise SystemExit(INTERRUPTED)

@@ -67,20 +67,21 @@ class Report:
             )
         )
         self._worst: dict[int, str] = {}
-        self._advice: str | None = None
+        self._advice: tuple[str, ...] = ()
         if not run.options.resume:  # then the page of the sitting before stands until there is something new
             self._write("not yet through its first epoch")
 
     def add(self, epoch: Epoch, advice: str | None) -> None:
         """Take an epoch in with what `diagnosis.explain` says, and write the page; raises OutputError."""
-        self._advice = advice
+        self._advice = (advice,) if advice else ()
         self._worst[epoch.number] = self._lines(epoch)
         kept = {epoch.best_epoch, *sorted(self._worst)[-_LATEST:]}
         self._worst = {number: lines for number, lines in self._worst.items() if number in kept}
         self._write(f"after epoch {epoch.number}")
 
-    def close(self, verdict: str) -> None:
-        """Write the page for the last time, with a sentence on how the run ended; raises OutputError."""
+    def close(self, verdict: str, remarks: Sequence[str] = ()) -> None:
+        """Write the page for the last time, with a sentence on how the run ended and others; raises OutputError."""
+        self._advice += tuple(remarks)
         self._write(verdict)
 
     def _write(self, state: str) -> None:
@@ -90,8 +91,7 @@ class Report:
     def _parts(self, state: str) -> Iterator[str]:
         epochs = self._run.epochs
         yield f"<p><strong>{escaped(state)}</strong></p>"
-        if self._advice:
-            yield f'<p class="advice">{escaped(self._advice)}</p>'
+        yield from (f'<p class="advice">{escaped(advice)}</p>' for advice in self._advice)
         yield "<h2>What is learned</h2>"
         yield from self._about()
         history = epochs[-1].history if epochs else ()

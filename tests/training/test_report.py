@@ -80,8 +80,8 @@ def test_a_page_from_the_first_minute_that_nothing_in_the_data_can_break(ready: 
     assert f"lines to train on {len(ready.training)}" in seen.text
     # Twelve lines of the sheet and two lines of the epoch.
     assert len(seen.addresses) == 14
-    report.close("over & out")
-    assert "over & out" in Seen(page).text
+    report.close("over & out", ["forgot <much>"])
+    assert all(told in Seen(page).text for told in ("over & out", "forgot <much>", f"advice {EVIL}"))
     assert not [left for left in ready.options.out.iterdir() if left.name.startswith(".ocrnn")]
 
 
