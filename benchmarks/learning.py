@@ -6,8 +6,9 @@
 ENGINE is `ocrnn` (from nothing), `ocrnn-latin` (from the shipped model, with --lines of the lines), `kraken=BIN` or
 `calamari=BIN`, where BIN is the folder of its commands. Engines named together run side by side, each pinned to one
 core with one thread. A peer is stopped when it has used the minutes as processor time, should it not have ended by
-itself, and its best network so far is taken; ocrnn is given them by the clock with `--minutes`. Each keeps lines of the
-training set back by its own rule. All read DEV, which none has seen, and are scored by `ocrnn.metrics`. Linux only.
+itself, and its best network so far is taken; ocrnn is given them by the clock with its own `--minutes`, or --clock
+where other work shares its core. What each has used is in the table. Each keeps lines of the training set back by its
+own rule. All read DEV, which none has seen, and are scored by `ocrnn.metrics`. Linux only.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Task:
     samples: tuple[Sample, ...]
     work: Path
     seconds: float
+    clock_seconds: float
     core: int
 
 
@@ -77,6 +79,7 @@ def main() -> None:
     parser.add_argument("--dev", type=Path, metavar="DIR", help="labelled lines to read afterwards")
     parser.add_argument("--lines", type=int, metavar="N", help="learn only so many of the lines, drawn by --seed")
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--clock", type=float, metavar="M", help="ocrnn's minutes by the clock; default: --minutes")
     parser.add_argument("--core", type=int, nargs="+", default=[*range(os.cpu_count() or 1)], help="cores to use")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep logs and networks here")
@@ -140,7 +143,8 @@ def _side_by_side(options: argparse.Namespace, folder: Path) -> dict[str, Traine
         for (name, run), core in zip(engines.items(), options.core, strict=False):
             work = (options.work.resolve() if options.work else folder) / name
             work.mkdir(parents=True)
-            task = Task(train_folder, dev_folder, len(learn), tuple(dev), work, 60 * options.minutes, core)
+            seconds, clock = 60 * options.minutes, 60 * (options.clock or options.minutes)
+            task = Task(train_folder, dev_folder, len(learn), tuple(dev), work, seconds, clock, core)
             running[name] = pool.submit(run, task)
         return {name: future.result() for name, future in running.items()}
 
@@ -159,8 +163,9 @@ def _ocrnn(task: Task, *, start: str | None = None) -> Trained:
 
     run = task.work / "run"
     command = [sys.executable, "-m", "ocrnn", "train", "--data", str(task.train), "--out", str(run)]
-    command += ["--minutes", f"{task.seconds / 60:g}", "--threads", "1", "-q", *(["--from", start] if start else [])]
-    # Validation, calibration and export come after the minutes: they are paid for, but not cut off.
+    command += ["--minutes", f"{task.clock_seconds / 60:g}", "--threads", "1", "-q"]
+    command += ["--from", start] if start else []
+    # Calibration and export come after the minutes: they are counted, but not cut off.
     spent = _bounded(command, task, most=2 * task.seconds)
     reader = Reader.open(run / "best.onnx", threads=1)
     readings = [reader.read(sample.image).text for sample in task.samples]
