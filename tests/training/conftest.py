@@ -39,6 +39,20 @@ def other_digits(tmp_path: Path) -> list[Sample]:
     return draw_digits(tmp_path / "other digits", 60, seed=6)
 
 
+@pytest.fixture
+def short_lines(tmp_path: Path) -> Path:
+    """Twenty numbers of two digits, narrow: the network of `--arch fast` goes through a thousand in seconds."""
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    font = ImageFont.load_default(24)
+    for number in range(20):
+        picture = Image.new("L", (32, 32), 255)
+        ImageDraw.Draw(picture).text((2, 2), str(37 + number), font=font, fill=0)
+        picture.save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(str(37 + number), encoding="utf-8")
+    return folder
+
+
 def draw_digits(folder: Path, count: int, seed: int = 5) -> list[Sample]:
     """Pictures of 2 to 5 digits in Pillow's own face, with their labels beside them."""
     folder.mkdir(parents=True)

@@ -246,14 +246,14 @@ def test_two_processes_learn_what_one_does(digits: list[Sample], spec: ModelSpec
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_process_ends_the_run_which_goes_on_later(digits: list[Sample], tmp_path: Path, victim: int) -> None:
+def test_a_killed_process_ends_the_run_which_goes_on_later(short_lines: Path, tmp_path: Path, victim: int) -> None:
     checkpoint = tmp_path / "run" / "last.checkpoint"
-    arguments = ["-m", "ocrnn", "train", "--data", str(digits[0].image.parent), "--out", str(tmp_path / "run")]
-    arguments += ["--epochs", "1", "--threads", "1", "-q"]
+    command = [sys.executable, "-m", "ocrnn", "train", "--data", str(short_lines), "--out", str(tmp_path / "run")]
+    command += ["--epochs", "1", "--threads", "1", "-q"]
     port = free_port()
     pair = [
         subprocess.Popen(
-            [sys.executable, *arguments], env=environment(rank, port), stdout=-1, stderr=subprocess.PIPE, text=True
+            command, env=environment(rank, port), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         for rank in range(2)
     ]
@@ -261,10 +261,10 @@ def test_a_killed_process_ends_the_run_which_goes_on_later(digits: list[Sample],
         while not checkpoint.is_file():  # both are learning
             assert [process.poll() for process in pair] == [None, None]
             time.sleep(0.05)
-        before = progress(checkpoint)["steps"]
+        before, written = progress(checkpoint), checkpoint.stat().st_mtime_ns
         pair[victim].kill()
-        out, told = pair[1 - victim].communicate(timeout=30)
-        pair[victim].communicate(timeout=30)
+        out, told = pair[1 - victim].communicate(timeout=60)
+        pair[victim].communicate(timeout=60)
     finally:
         for process in pair:
             process.kill()
@@ -273,15 +273,13 @@ def test_a_killed_process_ends_the_run_which_goes_on_later(digits: list[Sample],
     lost = f"ocrnn: rank {1 - victim} of 2: another process of the run ended, or cannot be reached"
     ways_out = ("what rank 0 saved goes on with --resume", "saved, go on with --resume")
     assert told == f"{lost}; {ways_out[victim]}\n"
-    after = progress(checkpoint)
-    assert after["lines"] > 0
-    assert after["steps"] > before if victim == 1 else after["steps"] >= before
-    environment_alone = {**os.environ, "OMP_NUM_THREADS": "1"}
-    alone = subprocess.run(
-        [sys.executable, *arguments, "--resume"], env=environment_alone, capture_output=True, text=True
-    )
-    assert (alone.returncode, alone.stdout) == (0, f"{tmp_path / 'run' / 'best.onnx'}\n"), alone.stderr
-    assert progress(checkpoint)["history"][0]["epoch"] == 1
+    assert progress(checkpoint)["steps"] >= before["steps"] > 0
+    if victim == 1:
+        assert checkpoint.stat().st_mtime_ns > written
+        rest = subprocess.run([*command, "--resume", "--devices", "2"], capture_output=True, text=True)
+        assert (rest.returncode, rest.stdout) == (0, f"{tmp_path / 'run' / 'best.onnx'}\n"), rest.stderr
+        assert not rest.stderr
+        assert progress(checkpoint)["history"][0]["epoch"] == 1
 
 
 def progress(checkpoint: Path) -> dict[str, Any]:

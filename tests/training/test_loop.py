@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from safetensors import safe_open
 
 from ocrnn.data.labels import Sample
@@ -91,20 +90,6 @@ def _equal_runs(one: Path, other: Path) -> None:
         mine, theirs = load_file(one / name), load_file(other / name)
         assert mine.keys() == theirs.keys()
         assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
-
-
-@pytest.fixture
-def short_lines(tmp_path: Path) -> Path:
-    """Twenty numbers of two digits, narrow: the network of `--arch fast` goes through a thousand in seconds."""
-    folder = tmp_path / "lines"
-    folder.mkdir()
-    font = ImageFont.load_default(24)
-    for number in range(20):
-        picture = Image.new("L", (32, 32), 255)
-        ImageDraw.Draw(picture).text((2, 2), str(37 + number), font=font, fill=0)
-        picture.save(folder / f"{number}.png")
-        (folder / f"{number}.txt").write_text(str(37 + number), encoding="utf-8")
-    return folder
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
