@@ -50,7 +50,7 @@ class Outliers:
 
     def remarks(self, samples: Sequence[Sample], kept: Sequence[int], most: int | None) -> Iterator[Remarks]:
         """What is remarked of the samples that are `kept` (1 or 0 for each); `most` of a kind are written out."""
-        chosen = np.array([kept[number] for number in self._numbers], bool)
+        chosen = np.frombuffer(bytes(kept), bool)[np.array(self._numbers, np.int32)]
         numbers = np.array(self._numbers)[chosen]
         for remarks in (
             *self._shapes(numbers, np.array(self._lengths)[chosen], np.array(self._columns)[chosen], samples, most),

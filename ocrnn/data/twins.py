@@ -26,8 +26,11 @@ def groups(prints: Prints) -> list[tuple[int, ...]]:
     >>> groups(np.array([7, 3, 7, 5, 3, 7], np.uint64))
     [(0, 2, 5), (1, 4)]
     """
-    order = np.argsort(prints, kind="stable")
-    same = prints[order][1:] == prints[order][:-1]
-    order = order[np.r_[False, same] | np.r_[same, False]] if len(order) else order
+    in_order = np.sort(prints)
+    several = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
+    if not len(several):  # as a rule: then a million lines take no more memory than that order
+        return []
+    places = np.flatnonzero(several[np.searchsorted(several, prints) % len(several)] == prints)
+    order = places[np.argsort(prints[places], kind="stable")]
     ends = np.flatnonzero(prints[order][1:] != prints[order][:-1]) + 1
     return sorted(tuple(group.tolist()) for group in np.split(order, ends) if len(group))
