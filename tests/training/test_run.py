@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ocrnn.data.labels import Sample
+from ocrnn.data.copies import copy_lines
+from ocrnn.data.labels import Sample, read_labels
+from ocrnn.data.lines import Store
 from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
 from ocrnn.image import load_lines
 from ocrnn.model.network import Network
@@ -317,3 +320,27 @@ def test_synthetic_lines_say_what_the_labels_say(digits: list[Sample], fonts: Pa
     assert all(not run.spec.charset.strangers(text) for _, text in drawn)
     labels = {sample.text for sample in run.training}
     assert sum(text in labels for _, text in drawn) >= 8
+
+
+def test_shards_are_trained_on_as_their_files_are(digits: list[Sample], tmp_path: Path) -> None:
+    """The same lines fit, the same held out; stopped in the middle and gone on with, the same weights to the bit."""
+    list(copy_lines(read_labels(digits[0].image.parent).samples, tmp_path / "shards", "tar", lines=9))
+    of_files = Run.prepare(options(digits, tmp_path / "of files"))
+
+    def ready(out: str, *, resume: bool = False) -> Run:
+        asked = Options((tmp_path / "shards",), tmp_path / out, epochs=1, resume=resume, deterministic=True)
+        return Run.prepare(asked)
+
+    whole = ready("whole")
+    assert isinstance(whole.training, Store) and isinstance(whole.validation, Store)
+    for mine, theirs in ((whole.training, of_files.training), (whole.validation, of_files.validation)):
+        assert [(sample.name, sample.text) for sample in mine] == [(s.name, s.text) for s in theirs]
+        assert all(np.array_equal(a.load(), b.load()) for a, b in zip(mine, theirs, strict=True))
+    events = list(whole.events())
+    stop = threading.Event()
+    for count, _ in enumerate(ready("broken").events(stop)):
+        if count == len(events) // 2:
+            stop.set()
+    list(ready("broken", resume=True).events())
+    one, other = (load_weights(tmp_path / out / "best.safetensors")[0].state_dict() for out in ("whole", "broken"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
