@@ -161,4 +161,4 @@ def test_without_lmdb_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
 def test_pictures_are_those_that_went_in(tmp_path: Path) -> None:
     sample = read_labels(create(tmp_path / "db", TEXTS)).samples[3]
     assert np.array_equal(sample.load(), np.full((20, 60), 30, np.uint8))
-    assert sample.part is not None and sample.part.read(sample.image) == picture(30)  # type: ignore[attr-defined]
+    assert sample.part is not None and sample.part.read(sample.image) == picture(30)
