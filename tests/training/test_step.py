@@ -44,7 +44,7 @@ def test_the_loss_is_that_of_each_line_by_the_root_of_its_length(some: list[Batc
     texts = torch.split(batch.targets, batch.target_lengths.tolist())
     for number, text in enumerate(texts):
         line = log_probs[: batch.input_lengths[number], number]
-        loss = functional.ctc_loss(line, text, (len(line),), (len(text),), reduction="sum")
+        loss = functional.ctc_loss(line, text, torch.tensor(len(line)), torch.tensor(len(text)), reduction="sum")
         total += float(loss) / math.sqrt(len(text))
         characters += len(text) / math.sqrt(len(text))
     loss, sound = taught.learn(batch, 1e-3, 0).tolist()
@@ -66,11 +66,11 @@ def test_a_step_that_is_no_number_changes_nothing(some: list[Batch], spec: Model
     assert not same(everything(whole), before)
 
 
-class Asked(TorchDispatchMode):
+class Asked(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes what makes the host wait for a number that a device computes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.waits: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
