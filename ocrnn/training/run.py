@@ -342,7 +342,7 @@ def _settings(options: Options, widths: Sequence[int]) -> Settings:
         minutes=options.minutes,
         patience=options.patience,
         learning_rate=options.lr or (FINE_TUNING_RATE if options.from_model else LEARNING_RATE),
-        columns=max(max(widths), round(options.batch * float(np.mean(widths)))),
+        columns=max(int(np.max(widths)), round(options.batch * float(np.mean(widths)))),
         precision=options.precision,
         seed=options.seed,
         deterministic=options.deterministic,
