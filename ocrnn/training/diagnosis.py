@@ -106,7 +106,8 @@ def _by_heart(learned: Sequence[Epoch], lines: int) -> str | None:
         return None
     best = min(epoch.score.cer for epoch in learned[:-_FLAT_EPOCHS])
     falling = newest.loss < 0.7 * learned[-_FLAT_EPOCHS - 1].loss
-    if newest.score.cer < 0.5 and falling and newest.score.cer > 1.1 * best:
+    # Of some hundred validation lines, one read otherwise moves the CER by a tenth: the rise must be beyond chance.
+    if newest.score.cer < 0.5 and falling and newest.score.cer_low > best:
         return "the training loss falls while the validation CER rises: the model learns its lines by heart; " + more
     return None
 

@@ -68,6 +68,18 @@ def test_learning_by_heart_is_explained() -> None:
     assert "by heart" in told(epochs(losses, readings))
 
 
+@pytest.mark.parametrize(("wrong", "is_named"), [(5, False), (20, True)])
+def test_a_rise_within_chance_is_no_learning_by_heart(wrong: int, is_named: bool) -> None:
+    truths = ["abcdefghij"] * 40
+    run = [
+        dataclasses.replace(epoch, score=score(["abcdefghix"] * count + truths[count:], truths))
+        for epoch in epochs([1 / n for n in range(1, 14)], ["abcdefghij"] * 13)
+        for count in [4 if epoch.number <= 7 else wrong]
+    ]
+    advice = explain(run, learning_rate=3e-3, lines=1000)
+    assert (advice is not None and "by heart" in advice) == is_named
+
+
 class Lesson:
     """Runs for real, small and in one thread: what is said after each of their epochs."""
 
