@@ -64,8 +64,8 @@ def test_ci_runs_the_two_commands_of_the_readme(readme: str, root: Path) -> None
 def test_every_command_in_the_readme_parses(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options and arguments of each example are known to the command, which is not run."""
     monkeypatch.chdir(tmp_path)
-    for folder in ("lines", "others", "scans"):
-        (tmp_path / folder).mkdir()
+    for folder in ("lines", "others", "scans", "samples/digits", "samples/digits-test"):
+        (tmp_path / folder).mkdir(parents=True)
     examples = [line.partition(" # ")[0] for line in shell_lines(readme)]
     calls = [call.split("|")[-1].strip() for line in examples for call in line.split("&&") if "ocrnn " in call]
     assert len(calls) > 12
