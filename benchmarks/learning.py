@@ -36,7 +36,6 @@ import record
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.metrics import Score, score
 
-NAME = "learning"
 _ONE_THREAD = {
     name: "1"
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -86,7 +85,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="only show what is stored")
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into the README")
     options = parser.parse_args()
-    stored = record.RESULTS / f"{NAME}.json"
+    stored = record.RESULTS / "learning.json"
     figures: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))["figures"] if stored.exists() else {}
     if not options.show:
         if not (options.engines and options.train and options.dev):
@@ -103,7 +102,7 @@ def main() -> None:
                 "asked_minutes": options.minutes,
                 "beside": sorted(set(results) - {engine}),
             }
-    record.publish(NAME, figures, table(figures), save=options.save)
+    record.publish("learning", figures, table(figures), save=options.save)
 
 
 def table(figures: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What every benchmark does with its figures: print a table, and with --save keep them and put it into the README."""
+"""What every benchmark does with its figures: print a table, and with --save keep them and put it into its page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+PAGES = ("README.md", "benchmarks/README.md")
+"""Pages with tables: what decides for or against ocrnn is on the first, the rest on the second."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -22,9 +24,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def publish(name: str, figures: Any, shown: str, *, save: bool) -> None:
-    """Print a table; with `save` also write results/NAME.json and replace the README's part of that name.
+    """Print a table; with `save` also write results/NAME.json and replace the part of that name in its page.
 
-    The part stands between the comments `<!-- NAME -->` and `<!-- /NAME -->`.
+    The part stands between the comments `<!-- NAME -->` and `<!-- /NAME -->`; ValueError where no page has it.
     """
     print(shown)
     if not save:
@@ -38,8 +40,9 @@ def publish(name: str, figures: Any, shown: str, *, save: bool) -> None:
         "figures": figures,
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    readme = ROOT / "README.md"
-    readme.write_text(replaced(readme.read_text(encoding="utf-8"), name, shown), encoding="utf-8")
+    pages = [ROOT / page for page in PAGES if (ROOT / page).exists()]
+    page = next((page for page in pages if f"<!-- {name} -->" in page.read_text(encoding="utf-8")), pages[0])
+    page.write_text(replaced(page.read_text(encoding="utf-8"), name, shown), encoding="utf-8")
 
 
 def replaced(page: str, name: str, shown: str) -> str:
@@ -48,7 +51,7 @@ def replaced(page: str, name: str, shown: str) -> str:
     before, found_opening, rest = page.partition(opening)
     _, found_closing, after = rest.partition(closing)
     if not (found_opening and found_closing):
-        raise ValueError(f"README.md has no part {opening.strip()} ... {closing}; put both comments where it belongs")
+        raise ValueError(f"the page has no part {opening.strip()} ... {closing}; put both comments where it belongs")
     return f"{before}{opening}{shown}\n{closing}{after}"
 
 

@@ -47,3 +47,17 @@ def test_publish(
     stored = json.loads((record.RESULTS / "speed.json").read_text(encoding="utf-8"))
     assert stored["figures"] == {"a": 1} and stored["machine"] and stored["date"]
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == "<!-- speed -->\n| a |\n<!-- /speed -->\n"
+
+
+def test_a_part_may_stand_on_the_second_page(
+    record: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    (tmp_path / "README.md").write_text("<!-- speed -->\n<!-- /speed -->\n", encoding="utf-8")
+    (tmp_path / "benchmarks").mkdir()
+    second = tmp_path / "benchmarks" / "README.md"
+    second.write_text("<!-- memory -->\n<!-- /memory -->\n", encoding="utf-8")
+    record.publish("memory", {}, "| b |", save=True)
+    assert second.read_text(encoding="utf-8") == "<!-- memory -->\n| b |\n<!-- /memory -->\n"
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == "<!-- speed -->\n<!-- /speed -->\n"
