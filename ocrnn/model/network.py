@@ -42,7 +42,8 @@ class Network(nn.Module):
         """Go into training mode, or reading mode; norms whose weights are frozen keep their statistics in either."""
         super().train(mode)
         for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+            # Not BatchNorm2d alone: several GPUs have SyncBatchNorm in its place.
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.weight.requires_grad:
                 module.eval()
         return self
 
