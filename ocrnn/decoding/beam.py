@@ -8,6 +8,8 @@ because only they may be followed by the same class again.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +19,20 @@ from ocrnn.decoding.ctc import Hypothesis, LogProbs, Scores, align_all, checked
 from ocrnn.errors import UsageError
 
 _Numbers = npt.NDArray[np.intp]
+Trace: TypeAlias = "Callable[[int, Sequence[tuple[tuple[int, ...], float]]], None]"
+"""Is told the number of a frame and the prefixes in the beam after it, with their log-probabilities, best first."""
 
 
-def beam_search(log_probs: LogProbs, width: int = 16, *, best: int | None = None) -> list[Hypothesis]:
+def beam_search(
+    log_probs: LogProbs, width: int = 16, *, best: int | None = None, trace: Trace | None = None
+) -> list[Hypothesis]:
     """Texts of (T, C) found with `width` prefixes kept, all different, the most probable first.
 
     Returns the first `best` of them (all by default, at most `width`); asking for fewer saves their alignment.
     `logp` sums the paths that stayed in the beam: never more than `log_probability`, equal to it when `width` is
     unlimited. `spans` are those of the text's best path, by `align`. No frames make the empty text; texts of
     probability 0 are left out, so that the list is empty where every path has it.
+    `trace` is called after each frame; a frame that leaves every prefix as it is may be passed over.
     Raises UsageError for a width below 1.
 
     Here the most probable path is blank, but the paths that read 1 weigh more together:
@@ -38,8 +45,10 @@ def beam_search(log_probs: LogProbs, width: int = 16, *, best: int | None = None
         raise UsageError(f"--beam-width {width}: no prefix would be left; give 1 or more")
     scores = checked(log_probs)
     beam = _Beam(width)
-    for frame, growth in zip(scores, _growth(scores, width), strict=True):
+    for number, (frame, growth) in enumerate(zip(scores, _growth(scores, width), strict=True)):
         beam.advance(frame, growth)
+        if trace is not None:
+            trace(number, beam.texts())
     found = beam.texts()[:best]
     spans = align_all(scores, [classes for classes, _ in found])
     return [Hypothesis(classes, logp, span) for (classes, logp), span in zip(found, spans, strict=True)]

@@ -100,13 +100,14 @@ def to_html(evaluation: Evaluation, samples: Sequence[Sample], worst: int, about
 
     `samples` are those that were read, in their order; `about` says by name what was measured on what.
     """
-    from ocrnn.evaluation.page import page
+    from ocrnn.page import page
 
     return page("ocrnn eval", _parts(evaluation, samples, worst, about))
 
 
 def _parts(evaluation: Evaluation, samples: Sequence[Sample], worst: int, about: Mapping[str, object]) -> Iterator[str]:
-    from ocrnn.evaluation import page
+    from ocrnn import page
+    from ocrnn.evaluation.comparison import comparison
 
     yield page.facts((*about.items(), ("lines", evaluation.score.lines)))
     yield "<h2>Errors</h2>"
@@ -140,7 +141,7 @@ def _parts(evaluation: Evaluation, samples: Sequence[Sample], worst: int, about:
             shown = page.picture(samples[place].load(), line.name)
         except ImageError:
             shown = ""
-        yield page.line(line.name, line.problem or note, shown, page.comparison(line.truth, line.reading))
+        yield page.line(line.name, line.problem or note, shown, comparison(line.truth, line.reading))
 
 
 _LEGEND = (

@@ -11,9 +11,10 @@ from pathlib import Path
 from ocrnn import __version__
 from ocrnn.data.labels import Sample
 from ocrnn.errors import ImageError
-from ocrnn.evaluation.page import comparison, escaped, facts, line, page, picture, table
+from ocrnn.evaluation.comparison import comparison
 from ocrnn.image import Grey
 from ocrnn.metrics import distance, fold
+from ocrnn.page import escaped, facts, line, page, picture, table
 from ocrnn.storage import write_whole
 from ocrnn.training.curves import draw_curves
 from ocrnn.training.loop import Epoch

@@ -141,6 +141,18 @@ def test_best_gives_the_head_of_the_list() -> None:
     assert beam_search(log_probs, 8, best=100) == whole
 
 
+def test_a_trace_is_the_beam_of_each_beginning() -> None:
+    log_probs = random_frames(np.random.default_rng(5), 12, 4)
+    steps: dict[int, list[tuple[Text, float]]] = {}
+    found = beam_search(log_probs, 3, trace=lambda frame, texts: steps.update({frame: list(texts)}))
+    assert found == beam_search(log_probs, 3)
+    assert {*steps} == {*range(12)}
+    for frame, texts in steps.items():
+        begun = beam_search(log_probs[: frame + 1], 3)
+        assert [classes for classes, _ in texts] == [hypothesis.classes for hypothesis in begun]
+        assert [logp for _, logp in texts] == pytest.approx([hypothesis.logp for hypothesis in begun])
+
+
 def test_no_frames_are_the_empty_text() -> None:
     assert beam_search(np.zeros((0, 5), np.float32)) == [Hypothesis((), 0.0, ())]
 

@@ -1,4 +1,4 @@
-"""Pages for a browser that need nothing else: style, tables, lines with their pictures, truth against reading.
+"""Pages for a browser that need nothing else: style, tables, lines with their pictures.
 
 They open from a disk, in light and dark, on a telephone; nothing is fetched and nothing runs, which the page itself
 forbids. Every text that comes from data goes through `escaped`.
@@ -9,21 +9,17 @@ from __future__ import annotations
 import base64
 import html
 import io
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from ocrnn.image import Grey
-from ocrnn.metrics import fold
 
 _HIGHEST_PX, _WIDEST_PX = 48, 1600
 _QUALITY = 60
 """Of WebP: a line of print takes 4 KB and can be read."""
-_MOST_CELLS = 1_000_000
-"""Texts that differ over more than this, characters times characters, are not compared one by one: it takes seconds."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1c1e21; --faint: #5f6670; --rule: #d5d9de; --soft: #f3f5f7;
@@ -65,9 +61,6 @@ img { height: 40px; width: auto; max-width: none; display: block; background: #f
 @media (max-width: 30rem) { body { padding: .75rem; } dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .4rem; } th, td { padding: .2rem .45rem; } }
 """
-
-# Marks what one of the two texts lacks, so that a space too many is seen too.
-_GAP, _SPACE = "∅", "␣"
 
 
 def page(title: str, parts: Iterable[str]) -> bytes:
@@ -125,99 +118,8 @@ def picture(grey: Grey, what: str) -> str:
 
 
 def line(name: str, note: str, shown: str, below: str = "") -> str:
-    """One line: what it is called, a note, its `picture`, and its `comparison` where it was read."""
+    """One line: what it is called, a note, its `picture`, and what stands `below` it."""
     return (
         f'<section class="line"><header><strong>{escaped(name)}</strong><span>{escaped(note)}</span></header>'
         f"{shown}{below}</section>"
     )
-
-
-def comparison(truth: str, reading: str) -> str:
-    """Label above reading, in pieces that may wrap, those that count as wrong marked."""
-    pieces = ['<span class="names"><span>label</span><span>read</span></span>']
-    for above, below, same in _runs(truth, reading):
-        kind = "" if same else ' class="differs"'
-        upper, lower = (escaped(text if same else text.replace(" ", _SPACE) or _GAP) for text in (above, below))
-        pieces.append(f"<span{kind}><span>{upper}</span><span>{lower}</span></span>")
-    told = escaped(f"label: {truth}; read: {reading}")
-    return f'<div class="pair" role="img" aria-label="{told}">{"".join(pieces)}</div>'
-
-
-def _runs(truth: str, reading: str) -> Iterator[tuple[str, str, bool]]:
-    """Both texts in pieces: (of the truth, of the reading, whether they count as the same).
-
-    Pieces that are the same end at spaces, where a page may break the line.
-    """
-    above, below, same = "", "", True
-    for left, right, equal in _aligned(_units(truth), _units(reading)):
-        if (above or below) and (equal != same or (same and above.endswith(" "))):
-            yield above, below, same
-            above = below = ""
-        above, below, same = above + left, below + right, equal
-    if above or below:
-        yield above, below, same
-
-
-_Unit = tuple[str, str]
-"""A character with its marks as it is written, and after folding."""
-
-
-def _units(text: str) -> list[_Unit]:
-    """Characters of a text, each with its combining marks; what folds to several (… or ﬁ) is written so."""
-    units: list[_Unit] = []
-    for cluster in _clusters(" ".join(text.split())):
-        folded = list(_clusters(fold(cluster) or " "))
-        units += [(cluster, folded[0])] if len(folded) == 1 else [(part, part) for part in folded]
-    return units
-
-
-def _clusters(text: str) -> Iterator[str]:
-    cluster = ""
-    for character in text:
-        if cluster and not unicodedata.combining(character):
-            yield cluster
-            cluster = ""
-        cluster += character
-    if cluster:
-        yield cluster
-
-
-def _aligned(truth: Sequence[_Unit], reading: Sequence[_Unit]) -> Iterator[tuple[str, str, bool]]:
-    """Pairs (of the truth, of the reading, same) with the fewest differences; "" where one lacks something."""
-    start, end = 0, 0
-    shorter = min(len(truth), len(reading))
-    while start < shorter and truth[start][1] == reading[start][1]:
-        start += 1
-    while end < shorter - start and truth[-1 - end][1] == reading[-1 - end][1]:
-        end += 1
-    yield from ((t[0], r[0], True) for t, r in zip(truth[:start], reading[:start], strict=True))
-    yield from _compared(truth[start : len(truth) - end], reading[start : len(reading) - end])
-    tail = zip(truth[len(truth) - end :], reading[len(reading) - end :], strict=True)
-    yield from ((t[0], r[0], True) for t, r in tail)
-
-
-def _compared(truth: Sequence[_Unit], reading: Sequence[_Unit]) -> Iterator[tuple[str, str, bool]]:
-    """What `_aligned` gives, by the table of Wagner and Fischer 1974."""
-    if len(truth) * len(reading) > _MOST_CELLS:
-        yield "".join(t for t, _ in truth), "".join(r for r, _ in reading), False
-        return
-    # costs[i][j]: fewest edits between what follows unit i of the truth and unit j of the reading.
-    costs = [[0] * len(reading) + [len(truth) - i] for i in range(len(truth))]
-    costs.append([len(reading) - j for j in range(len(reading) + 1)])
-    for i in range(len(truth) - 1, -1, -1):
-        row, under = costs[i], costs[i + 1]
-        for j in range(len(reading) - 1, -1, -1):
-            kept = under[j + 1] + (truth[i][1] != reading[j][1])
-            row[j] = min(kept, 1 + under[j], 1 + row[j + 1])
-    i = j = 0
-    while i < len(truth) or j < len(reading):
-        both = i < len(truth) and j < len(reading)
-        if both and costs[i][j] == costs[i + 1][j + 1] + (truth[i][1] != reading[j][1]):
-            yield truth[i][0], reading[j][0], truth[i][1] == reading[j][1]
-            i, j = i + 1, j + 1
-        elif i < len(truth) and costs[i][j] == 1 + costs[i + 1][j]:
-            yield truth[i][0], "", False
-            i += 1
-        else:
-            yield "", reading[j][0], False
-            j += 1
