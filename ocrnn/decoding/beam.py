@@ -2,7 +2,7 @@
 
 A prefix is a text begun. Frame by frame each prefix in the beam stays as it is or grows by one class, and the `width`
 best go on. All paths of a prefix that are found count towards it, those that end in the blank apart from the others,
-because only they may be followed by the same class again.
+because only they may be followed by the same class again. A guide adds to each prefix what it thinks of its text.
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ import numpy.typing as npt
 
 from ocrnn.charset import BLANK
 from ocrnn.decoding.ctc import Hypothesis, LogProbs, Scores, align_all, checked
+from ocrnn.decoding.guide import Guide
 from ocrnn.errors import UsageError
 
 _Numbers = npt.NDArray[np.intp]
 Trace: TypeAlias = "Callable[[int, Sequence[tuple[tuple[int, ...], float]]], None]"
-"""Is told the number of a frame and the prefixes in the beam after it, with their log-probabilities, best first."""
+"""Is told the number of a frame and the prefixes in the beam after it, with what ranks them, best first."""
 
 
 def beam_search(
-    log_probs: LogProbs, width: int = 16, *, best: int | None = None, trace: Trace | None = None
+    log_probs: LogProbs,
+    width: int = 16,
+    *,
+    best: int | None = None,
+    guide: Guide | None = None,
+    trace: Trace | None = None,
 ) -> list[Hypothesis]:
     """Texts of (T, C) found with `width` prefixes kept, all different, the most probable first.
 
@@ -32,6 +38,8 @@ def beam_search(
     `logp` sums the paths that stayed in the beam: never more than `log_probability`, equal to it when `width` is
     unlimited. `spans` are those of the text's best path, by `align`. No frames make the empty text; texts of
     probability 0 are left out, so that the list is empty where every path has it.
+    With a `guide`, texts are ranked by `logp` plus its score, and those it forbids are left out: the list is empty
+    where none of the last prefixes may end.
     `trace` is called after each frame; a frame that leaves every prefix as it is may be passed over.
     Raises UsageError for a width below 1.
 
@@ -43,33 +51,15 @@ def beam_search(
     """
     if width < 1:
         raise UsageError(f"--beam-width {width}: no prefix would be left; give 1 or more")
-    scores = checked(log_probs)
-    beam = _Beam(width)
-    for number, (frame, growth) in enumerate(zip(scores, _growth(scores, width), strict=True)):
-        beam.advance(frame, growth)
+    frames = checked(log_probs)
+    beam = _Beam(width, guide)
+    for number, frame in enumerate(frames):
+        beam.advance(frame)
         if trace is not None:
-            trace(number, beam.texts())
-    found = beam.texts()[:best]
-    spans = align_all(scores, [classes for classes, _ in found])
-    return [Hypothesis(classes, logp, span) for (classes, logp), span in zip(found, spans, strict=True)]
-
-
-def _growth(scores: Scores, width: int) -> _Numbers:
-    """Classes by which prefixes may grow in each frame (T, K), the `width + 1` most probable, best first.
-
-    This loses nothing. Take a class with width + 1 better ones in its frame: of any prefix grown by those, one at most
-    is held back (by the class it ends in, which needs a blank between), and the other `width` are all different texts
-    and all more probable. A score for growing that depends on the prefix would break this: it needs every class.
-    """
-    characters = -scores[:, BLANK + 1 :]
-    best = min(width + 1, characters.shape[1])
-    if best < characters.shape[1]:
-        numbers = np.argpartition(characters, best, axis=1)[:, :best]
-        order = np.take_along_axis(characters, numbers, axis=1).argsort(axis=1, kind="stable")
-        numbers = np.take_along_axis(numbers, order, axis=1)
-    else:
-        numbers = characters.argsort(axis=1, kind="stable")
-    return numbers + (BLANK + 1)
+            trace(number, [(classes, logp + score) for classes, logp, score in beam.texts()])
+    found = beam.texts(ended=True)[:best]
+    spans = align_all(frames, [classes for classes, _, _ in found])
+    return [Hypothesis(classes, logp, span, score) for (classes, logp, score), span in zip(found, spans, strict=True)]
 
 
 class _Beam:
@@ -79,73 +69,103 @@ class _Beam:
     One slot (index into the arrays) for each prefix B in the beam.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, guide: Guide | None) -> None:
         self._width = width
+        self._guide = guide
         self._parents = [-1]  # node -> the node it grew from
         self._classes = [BLANK]  # node -> its last class
         self._children: dict[tuple[int, int], int] = {}  # (node, class) -> node
+        self._states = [0 if guide is None else guide.start]  # node -> state of the guide, one for each node with one
         self._nodes = [0]  # slot -> node
         self._last = np.zeros(1, dtype=np.intp)  # slot -> last class
         self._in_blank = np.zeros(1)  # slot -> log-probability of its paths that end in the blank
         self._in_class = np.full(1, -math.inf)  # slot -> the same of its paths that end in the last class
-        self._total = np.zeros(1)  # slot -> both together
+        self._paths = np.zeros(1)  # slot -> both together
+        self._scores = np.zeros(1)  # slot -> what the guide has added; with `_paths` it ranks the prefix
         self._link()
 
-    def advance(self, frame: Scores, growth: _Numbers) -> None:
-        """Take one frame (C,) in, growing by the classes `growth` (K,), the most probable first."""
-        in_blank = self._total + frame[BLANK]
+    def advance(self, frame: Scores) -> None:
+        """Take one frame (C,) in."""
+        in_blank = self._paths + frame[BLANK]
         in_class = self._in_class + frame[self._last]
         # Paths that make one prefix of the beam into another count towards that one.
         if len(self._grown):
             arriving = self._grow(self._origins, self._last[self._grown], frame)
             in_class[self._grown] = np.logaddexp(in_class[self._grown], arriving)
-        total = np.logaddexp(in_blank, in_class)
-        full = len(total) == self._width
-        # Many frames between sure characters end here: no grown prefix can pass the weakest that stays.
-        if len(growth) == 0 or (full and self._total.max() + frame[growth[0]] <= total.min()):
-            self._in_blank, self._in_class, self._total = in_blank, in_class, total
-            return
-        fresh = self._grow(np.arange(len(total))[:, None], growth, frame)  # (B, K)
-        if len(self._grown):
-            pairs, columns = (self._last[self._grown, None] == growth).nonzero()
-            fresh[self._origins[pairs], columns] = -math.inf  # counted above
-        self._select(in_blank, in_class, np.concatenate((total, fresh.ravel())), growth)
+        paths = np.logaddexp(in_blank, in_class)
+        full = len(paths) == self._width
+        weakest = float((paths + self._scores).min()) if full else -math.inf
+        growth = self._growth(frame, weakest)
+        # Most frames end here: no grown prefix can pass the weakest that stays.
+        grown = self._grown_by(growth, frame, weakest) if len(growth) else None
+        self._in_blank, self._in_class, self._paths = in_blank, in_class, paths
+        if grown is not None:
+            self._select(*grown)
 
-    def texts(self) -> list[tuple[tuple[int, ...], float]]:
-        """Every text in the beam with its log-probability, the most probable first."""
-        totals = self._total.tolist()
-        possible = [slot for slot in range(len(totals)) if totals[slot] > -math.inf]
-        possible.sort(key=lambda slot: -totals[slot])
-        return [(self._text(self._nodes[slot]), totals[slot]) for slot in possible]
+    def texts(self, *, ended: bool = False) -> list[tuple[tuple[int, ...], float, float]]:
+        """Every text in the beam with its log-probability and its score, the best first.
+
+        With `ended` the score includes that of the end of the text, and texts that may not end are left out.
+        """
+        scores = self._scores
+        if ended and self._guide is not None:
+            scores = scores + [self._guide.end(self._states[node]) for node in self._nodes]
+        ranks = self._paths + scores
+        order = [slot for slot in (-ranks).argsort(kind="stable").tolist() if ranks[slot] > -math.inf]
+        return [(self._text(self._nodes[slot]), float(self._paths[slot]), float(scores[slot])) for slot in order]
+
+    def _growth(self, frame: Scores, weakest: float) -> _Numbers:
+        """Classes (K,) by which at least one prefix may grow in a frame and pass the weakest that stays.
+
+        Without a guide, more than the `width + 1` most probable are of no use. Take a class with width + 1 better ones
+        in its frame: of any prefix grown by those, one at most is held back (by the class it ends in, which needs a
+        blank between), and the other `width` are all different texts and all more probable.
+        """
+        reach = float((self._paths + self._scores).max(initial=-math.inf))
+        if self._guide is not None:
+            reach += self._guide.most
+        growth = (frame[BLANK + 1 :] > weakest - reach).nonzero()[0] + (BLANK + 1)
+        if self._guide is None and len(growth) > self._width + 1:
+            growth = growth[frame[growth].argpartition(-self._width - 1)[-self._width - 1 :]]
+        return growth
 
     def _grow(self, slots: _Numbers, numbers: _Numbers, frame: Scores) -> Scores:
-        """Log-probability of the prefixes in some slots once each has grown by a class; the two arrays broadcast.
-
-        The only place where growing is scored. A preference between texts (a lexicon, a language model) would be one
-        more term here, a function of the prefix and its new class; such a term also has to enter the bound in `advance`
-        and to let `_growth` give every class.
-        """
+        """Log-probability of the prefixes in some slots once each has grown by a class; the two arrays broadcast."""
         doubled = self._last[slots] == numbers
-        return np.where(doubled, self._in_blank[slots], self._total[slots]) + frame[numbers]
+        return np.where(doubled, self._in_blank[slots], self._paths[slots]) + frame[numbers]
 
-    def _select(self, in_blank: Scores, in_class: Scores, totals: Scores, growth: _Numbers) -> None:
-        """Keep the `width` best of `totals`: the B slots as they stay, then each of them grown by each of K classes."""
-        slots = len(in_blank)
-        kept = np.arange(len(totals))
-        if len(totals) > self._width:
-            kept = totals.argpartition(len(totals) - self._width)[-self._width :]
-        kept = kept[totals[kept] > -math.inf]
-        staying, growing = kept[kept < slots], kept[kept >= slots]
-        origins, columns = np.divmod(growing - slots, len(growth))
-        numbers = growth[columns]
+    def _grown_by(self, growth: _Numbers, frame: Scores, weakest: float) -> tuple[_Numbers, _Numbers, Scores, Scores]:
+        """New prefixes (G,) that pass the weakest: slot they grow from, class, log-probability and score of each."""
+        paths = self._grow(np.arange(len(self._nodes))[:, None], growth, frame)  # (B, K)
+        if len(self._grown):
+            pairs, columns = (self._last[self._grown, None] == growth).nonzero()
+            paths[self._origins[pairs], columns] = -math.inf  # they are in the beam
+        scores = np.broadcast_to(self._scores[:, None], paths.shape)
+        if self._guide is not None:
+            rows = [self._guide.scores(self._states[node])[growth] for node in self._nodes]
+            scores = scores + np.stack(rows)
+        origins, columns = (paths + scores > weakest).nonzero()
+        return origins, growth[columns], paths[origins, columns], scores[origins, columns]
+
+    def _select(self, origins: _Numbers, numbers: _Numbers, paths: Scores, scores: Scores) -> None:
+        """Keep the `width` best of the B slots as they stay and of G new prefixes."""
+        slots = len(self._nodes)
+        ranks = np.concatenate((self._paths + self._scores, paths + scores))
+        kept = np.arange(len(ranks))
+        if len(ranks) > self._width:
+            kept = ranks.argpartition(len(ranks) - self._width)[-self._width :]
+        kept = kept[ranks[kept] > -math.inf]
+        staying, growing = kept[kept < slots], kept[kept >= slots] - slots
+        numbers, paths = numbers[growing], paths[growing]
         nodes = [self._nodes[slot] for slot in staying.tolist()]
-        for origin, number in zip(origins.tolist(), numbers.tolist(), strict=True):
+        for origin, number in zip(origins[growing].tolist(), numbers.tolist(), strict=True):
             nodes.append(self._child(self._nodes[origin], number))
         self._nodes = nodes
         self._last = np.concatenate((self._last[staying], numbers))
-        self._in_blank = np.concatenate((in_blank[staying], np.full(len(growing), -math.inf)))
-        self._in_class = np.concatenate((in_class[staying], totals[growing]))
-        self._total = np.concatenate((totals[staying], totals[growing]))
+        self._in_blank = np.concatenate((self._in_blank[staying], np.full(len(growing), -math.inf)))
+        self._in_class = np.concatenate((self._in_class[staying], paths))
+        self._paths = np.concatenate((self._paths[staying], paths))
+        self._scores = np.concatenate((self._scores[staying], scores[growing]))
         self._link()
 
     def _child(self, node: int, number: int) -> int:
@@ -153,6 +173,8 @@ class _Beam:
         if child == len(self._parents):
             self._parents.append(node)
             self._classes.append(number)
+            if self._guide is not None:
+                self._states.append(self._guide.step(self._states[node], number))
         return child
 
     def _link(self) -> None:

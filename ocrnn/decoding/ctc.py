@@ -34,11 +34,13 @@ class Hypothesis:
     """A text as classes (S of them, none the blank), its log-probability, and the frames [first, last) of each class.
 
     `logp` is a natural logarithm: of the best path alone where `greedy` made it, of all paths found where a beam did.
+    `score` is what a guide of the beam added to it, and no part of it.
     """
 
     classes: tuple[int, ...]
     logp: float
     spans: tuple[Span, ...]
+    score: float = 0.0
 
 
 def tempered(log_probs: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:

@@ -27,6 +27,10 @@ class Guide(Protocol):
     def start(self) -> int:
         """State before the first class."""
 
+    @property
+    def most(self) -> float:
+        """What no single score is above, 0 for a constraint: the beam passes over what cannot come up with this."""
+
     def scores(self, state: int) -> Scores:
         """Score of going on from a state by each class (C,), that of the blank without meaning; not to be written to.
 
@@ -52,6 +56,7 @@ class _Product:
     def __init__(self, guides: Sequence[Guide]) -> None:
         self._guides = tuple(guides)
         self.start = self._pack([guide.start for guide in guides])
+        self.most = sum(guide.most for guide in guides)
         self.scores = lru_cache(CACHED_ROWS)(self._scores)
 
     def step(self, state: int, number: int) -> int:

@@ -21,6 +21,7 @@ class Table:
     def __init__(self, seed: int, states: int) -> None:
         rng = np.random.default_rng(seed)
         self.start = int(rng.integers(states))
+        self.most = 2.0
         self.rows: npt.NDArray[np.float64] = rng.normal(-1.0, 1.0, (states, CLASSES))
         self.rows[rng.random(self.rows.shape) < 0.2] = -math.inf
         self.steps = rng.integers(states, size=self.rows.shape)
@@ -52,6 +53,7 @@ def score(guide: Guide, text: Sequence[int]) -> float:
 def test_score_of_guides_side_by_side_is_their_sum(count: int) -> None:
     guides = [Table(seed, states=3 + seed) for seed in range(count)]
     both = combined(guides)
+    assert both.most == 2.0 * count
     finite = 0
     for length in range(5):
         for text in itertools.product(range(1, CLASSES), repeat=length):
