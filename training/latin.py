@@ -23,6 +23,7 @@ from ocrnn.data.labels import Sample, read_labels
 from ocrnn.data.splits import split_by_hash
 from ocrnn.image import LineFormat
 from ocrnn.model.network import Network
+from ocrnn.model.weights import load_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.batches import Plan, RealLines, Source
@@ -32,7 +33,7 @@ from ocrnn.training.run import SynthLines
 
 REAL = {
     "books-en": 0.24,
-    "typewriter": 0.22,
+    "typewriter": 0.25,
     "fraktur-19c": 0.20,
     "print-fr-18c": 0.16,
     "print-fr-17c": 0.10,
@@ -40,7 +41,7 @@ REAL = {
 }
 """Sets of real lines, all free to learn from, and the share of each among the real lines."""
 
-REAL_SHARE = 0.25
+REAL_SHARE = 0.28
 EPOCH = 7_000
 HELD_OUT = 0.02
 LONGEST = {1: 10, 2: 30, 3: 30}
@@ -50,20 +51,21 @@ LONGEST = {1: 10, 2: 30, 3: 30}
 class Course:
     """The lines of each epoch: real and synthetic ones in their shares, the order fixed by the seed."""
 
-    def __init__(self, real: dict[str, RealLines], synthesizer: Synthesizer, seed: int) -> None:
+    def __init__(self, real: dict[str, RealLines], synthesizer: Synthesizer, seed: int, *, taught: bool) -> None:
         self._real = real
         self._synthesizer = synthesizer
         self._seed = seed
+        self._taught = taught
 
     def plan(self, epoch: int) -> Plan:
         """Lines of one epoch; the first has no real ones."""
         rng = np.random.default_rng((self._seed, epoch, 7))
-        synthetic = SynthLines(self._synthesizer, LONGEST.get(epoch, 95))
+        synthetic = SynthLines(self._synthesizer, 95 if self._taught else LONGEST.get(epoch, 95))
         names = list(self._real)
         shares = np.array([REAL[name] for name in names])
         lines: list[tuple[Source, int]] = []
         for number in range(EPOCH):
-            if epoch > 1 and names and rng.random() < REAL_SHARE:
+            if (epoch > 1 or self._taught) and names and rng.random() < REAL_SHARE:
                 source = self._real[names[rng.choice(len(names), p=shares / shares.sum())]]
                 lines.append((source, int(rng.integers(len(source.samples)))))
             else:
@@ -77,6 +79,9 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, required=True)
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--real", type=Path)
+    parser.add_argument("--from", dest="start", type=Path, help="weights to go on from")
+    parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--minutes", type=float, default=112.0)
     parser.add_argument("--out", type=Path, default=Path("runs/latin"))
     parser.add_argument("--threads", type=int, default=1)
@@ -105,14 +110,19 @@ def main() -> None:
         epochs=None,
         minutes=arguments.minutes,
         patience=10**6,
-        learning_rate=2.5e-3,
+        learning_rate=arguments.rate,
+        precision=arguments.precision,
         columns=16_000,
         seed=arguments.seed,
         threads=max(1, (os.cpu_count() or 1) - arguments.threads),
         checkpoint_seconds=240.0,
     )
-    network = Network(spec.architecture, charset.classes)
-    course = Course(real, synthesizer, arguments.seed)
+    if arguments.start:
+        network, started = load_weights(arguments.start)
+        assert (started.charset, started.architecture) == (charset, spec.architecture)
+    else:
+        network = Network(spec.architecture, charset.classes)
+    course = Course(real, synthesizer, arguments.seed, taught=arguments.start is not None)
     for event in train(network, spec, course.plan, validation, settings, arguments.out, resume=arguments.resume):
         if isinstance(event, Epoch):
             print(f"epoch {event.number} loss {event.loss:.4f} held-out CER {event.score.cer:.4f}", flush=True)

@@ -13,7 +13,7 @@ import numpy as np
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
 from ocrnn.image import Grey
-from ocrnn.synth import degrade, texts
+from ocrnn.synth import captcha, degrade, texts
 from ocrnn.synth.fonts import Face, open_faces, system_faces
 from ocrnn.synth.kinds import KINDS, Kind
 from ocrnn.synth.render import Ink, Setting, draw
@@ -93,6 +93,7 @@ class Synthesizer:
                 text = texts.rare(rng, self.charset, int(rng.integers(1, 12)))
             else:
                 text = texts.vary(self.texts.running(rng, ("en", "en", *kind.languages), min(length, 50)), rng)
+            text = texts.tabled(text, rng) if rng.random() < 0.15 else text
             return text.upper() if rng.random() < (0.45 if kind.name == "receipt" else 0.12) else text
         if choice < 0.05:
             return texts.rare(rng, self.charset, int(rng.integers(1, 24)))
@@ -130,7 +131,7 @@ class Synthesizer:
             ink = _stretch(ink, float(np.exp(rng.normal(mean, spread))))
         if chance(0.6):
             ink = degrade.spread(ink, rng, grain=1.0 if worn else 0.5)
-        if kind.name == "typewriter" and chance(0.4):
+        if kind.name == "typewriter" and chance(0.5):
             ink = degrade.carbon(ink, rng)
         if kind.name == "typewriter" or chance(0.08):
             ink = degrade.fade(ink, rng)
@@ -139,26 +140,28 @@ class Synthesizer:
         if kind.name in ("receipt", "meter"):
             if chance(0.25):
                 ink = degrade.dots(ink, rng)
-            if chance(0.1):
+            if chance(0.2):
                 ink = degrade.streaks(ink, rng)
-        ink = self._crop(kind, ink, face, rng)
+        ink = captcha.distort(ink, rng) if kind.name == "captcha" else self._crop(kind, ink, face, rng)
         if chance(0.07 if kind.name != "form" else 0.15):
             _rule(ink, rng)
         if kind.name == "captcha":
-            _scribble(ink, rng)
+            captcha.strew(ink, rng)
+        if kind.name == "handwriting" and chance(0.4):
+            _squares(ink, rng)
         tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
         if chance(0.45):
             # Words on signs are photographed from below and from the side; their boxes stay upright.
-            tilt *= 4.5 if kind.name == "word" and chance(0.4) else 1
+            tilt *= 4.5 if kind.name == "word" and chance(0.5) else 1
             ink = degrade.warp(ink, rng, tilt_deg=tilt, shear=0.25 if words else 0.1, fill=0.0)
         if chance(0.12):
             ink = degrade.wave(ink, rng, 0.06 * ink.shape[0], 0.0)
         if kind.name == "word" and chance(0.45):
             ink = degrade.tilt_in_depth(ink, rng, 0.16, 0.0)
         if words:
-            sign = kind.name == "word"
-            grey = self._sign(ink, rng) if sign else degrade.lay(ink, rng, contrast=(0.35, 1.0), texture=1)
-            grey = 255 - grey if chance(0.45) else grey
+            lay = {"word": self._sign, "captcha": captcha.lay}.get(kind.name, _dial)
+            grey = lay(ink, rng)
+            grey = 255 - grey if chance(0.1 if kind.name == "captcha" else 0.45) else grey
         else:
             # A ground that shows after thresholding hides the text: what becomes black and white starts even.
             bitonal = chance(0.5 if kind.name in ("book", "fraktur", "form") else 0.3)
@@ -180,14 +183,15 @@ class Synthesizer:
         # Boxes drawn by eye hug the ink; boxes of a layout engine follow ascender and descender.
         if bottom - top < 0.35 * em or rng.random() < 0.3:
             top, bottom = min(top, int(0.27 * ink.shape[0])), max(bottom, int(0.76 * ink.shape[0]))
-        loose = rng.random()
+        # Words are boxed one by one, and boxed close.
+        loose = rng.random() * (0.75 if kind.name == "word" else 1)
         most = 0.1 if loose < 0.35 else 0.35 if loose < 0.8 else 0.9 if kind.name != "form" else 0.4
         sides = rng.uniform((-0.02, -0.02, 0, 0), (most, most, 1.2 * most, 1.2 * most))
         above, below, left, right = (int(side * em) for side in sides)
         height, width = bottom - top + above + below, ink.shape[1] + left + right
         page = np.zeros((height, width), np.float32)
         _paste(page, ink, above - top, left)
-        if kind.name not in ("word", "captcha", "meter") and rng.random() < 0.45:
+        if kind.name != "meter" and rng.random() < (0.25 if kind.name == "word" else 0.45):
             neighbour = draw(self._neighbour(kind, rng, face), face, Setting(max(10, int(em * 0.8))), rng)
             leading = rng.uniform(1.0, 1.5) * em
             for direction in (-1, 1):
@@ -208,7 +212,7 @@ class Synthesizer:
             ink = np.maximum(ink, shadow * (rng.random() < 0.5)) - 0.4 * shadow * (ink < 0.3)
         elif rng.random() < 0.1:
             ink = cv2.morphologyEx(ink, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(np.float32)
-        return degrade.lay(ink, rng, contrast=(0.15, 0.95), texture=float(rng.choice([0.0, 1.0, 2.5])))
+        return degrade.lay(ink, rng, contrast=(0.12, 0.95), texture=float(rng.choice([0.0, 0.5, 1.0, 2.0])))
 
 
 def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
@@ -218,8 +222,10 @@ def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
         pitch, fade = float(rng.choice([0, 0, 0.05])), float(rng.choice([0, 0.15, 0.3]))
         return Setting(em, space=1.0, tracking=pitch, jump_px=jump, fade=fade)
     if kind.name == "captcha":
-        pitch, turn = float(rng.uniform(-0.08, 0.35)), float(rng.uniform(0, 18))
-        return Setting(em, tracking=pitch, jump_px=0.08 * em, turn_deg=turn)
+        return captcha.setting(rng, em)
+    if kind.name == "handwriting":
+        # A hand never makes two letters alike, nor keeps to its line.
+        return Setting(em, space=float(np.exp(rng.normal(0.4, 0.3))), jump_px=float(rng.choice([0, 0.015, 0.03])) * em)
     tracking = float(rng.uniform(-0.03, 0.2)) if rng.random() < 0.15 else 0.0
     return Setting(em, space=float(np.exp(rng.normal(0.05, 0.25))), tracking=tracking)
 
@@ -228,16 +234,16 @@ def _scan(kind: Kind, grey: Grey, rng: np.random.Generator) -> Grey:
     """Resolution, focus, black and white, compression: what the capturing device adds."""
     low = {"form": 0.75, "word": 0.5, "receipt": 0.45, "captcha": 0.3}.get(kind.name, 0.25)
     if rng.random() < low:
-        smallest = 13 if kind.name in ("form", "word") else 16
+        smallest = {"form": 13, "word": 13, "captcha": 22}.get(kind.name, 16)
         if rng.random() < 0.3:
             grey = degrade.blur(grey, rng, 0.02)
-        height = int(rng.integers(smallest, 34))
+        height = int(rng.integers(smallest, 36))
         if kind.name == "form" and rng.random() < 0.5:
             grey = degrade.binarise(degrade.lower(grey, rng, 2 * height), rng)
         grey = degrade.lower(grey, rng, height)
     elif rng.random() < 0.35:
         grey = degrade.blur(grey, rng, 0.045 if kind.name == "word" else 0.025)
-    if rng.random() < 0.3:
+    if rng.random() < (0.1 if kind.name == "captcha" else 0.3):
         grain = degrade.noise(grey.shape, rng, float(rng.choice([0.0, 0.8]))) * np.float32(rng.uniform(1, 9))
         grey = np.clip(grey + grain, 0, 255).astype(np.uint8)
     if rng.random() < 0.3:
@@ -271,17 +277,22 @@ def _rule(ink: Ink, rng: np.random.Generator) -> None:
         ink[:, at : at + thick] = np.float32(rng.uniform(0.5, 1))
 
 
-def _scribble(ink: Ink, rng: np.random.Generator) -> None:
-    """Lines and specks strewn over a captcha."""
+def _squares(ink: Ink, rng: np.random.Generator) -> None:
+    """The squares or lines of an exercise book, paler than the hand that writes on them."""
     height, width = ink.shape
+    pitch, strength = max(6, int(height * rng.uniform(0.25, 1.1))), np.float32(rng.uniform(0.1, 0.5))
+    at = np.arange(int(rng.integers(pitch)), max(height, width), pitch)
+    thick = 1 + int(height > 60)
+    for shift in range(thick):
+        rows, columns = at + shift, at + shift
+        ink[rows[rows < height]] = np.maximum(ink[rows[rows < height]], strength)
+        if rng.random() < 0.7:
+            ink[:, columns[columns < width]] = np.maximum(ink[:, columns[columns < width]], strength)
 
-    def point() -> tuple[int, int]:
-        return int(rng.integers(width)), int(rng.integers(height))
 
-    for _ in range(int(rng.integers(0, 7))):
-        cv2.line(ink, point(), point(), float(rng.uniform(0.4, 1)), int(rng.integers(1, 3)), cv2.LINE_AA)
-    for _ in range(int(rng.choice([0, 10, 40]))):
-        cv2.circle(ink, point(), int(rng.integers(0, 3)), float(rng.uniform(0.4, 1)), -1)
+def _dial(ink: Ink, rng: np.random.Generator) -> Grey:
+    """The digits of a meter behind its window."""
+    return degrade.lay(ink, rng, contrast=(0.35, 1.0), texture=1)
 
 
 def _bleed(ink: Ink, rng: np.random.Generator) -> Ink:

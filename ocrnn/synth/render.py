@@ -49,7 +49,7 @@ def draw(text: str, face: Face, setting: Setting, rng: np.random.Generator) -> I
     pen = ImageDraw.Draw(canvas)
     for piece, left in pieces:
         at = (edge + left, edge + (rng.normal(0, setting.jump_px) if setting.jump_px else 0.0))
-        fill = 255 if not setting.fade else int(255 * (1 - min(0.55, abs(rng.normal(0, setting.fade)))))
+        fill = 255 if not setting.fade else int(255 * (1 - min(0.75, abs(rng.normal(0, setting.fade)))))
         if setting.turn_deg:
             _stamp(canvas, piece, font, at, float(rng.normal(0, setting.turn_deg)))
         else:

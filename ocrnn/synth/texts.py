@@ -149,6 +149,23 @@ def vary(text: str, rng: np.random.Generator) -> str:
     return text
 
 
+def tabled(text: str, rng: np.random.Generator) -> str:
+    """As fields of a table or till slip: a colon that stands apart, figures behind, marks around."""
+    text = text.rstrip(" .:;,")
+    forms = (
+        f"{text} :",
+        f"{text}:",
+        f": {text}",
+        f"{text} {number(rng)}",
+        f"{number(rng)} {text}",
+        f"{text} : {number(rng)}",
+        f"({text})",
+        f"*{text}*",
+        _MARKS[rng.integers(len(_MARKS))] * int(rng.integers(1, 12)),
+    )
+    return forms[rng.integers(len(forms))]
+
+
 def with_long_s(text: str) -> str:
     """Round s as the long ſ wherever a letter follows, as printers set it until about 1800, Fraktur until 1941."""
     return re.sub(r"s(?=[^\W\d_])", "ſ", text)

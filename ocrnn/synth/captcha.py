@@ -1,0 +1,82 @@
+"""What captchas do to letters, and strew over and under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from ocrnn.image import Grey
+from ocrnn.synth import degrade
+from ocrnn.synth.render import Ink, Setting
+
+
+def setting(rng: np.random.Generator, em_px: int) -> Setting:
+    """How a code is set: letters apart or over one another, upright or turned, of one strength or each of its own."""
+    return Setting(
+        em_px,
+        tracking=float(rng.choice([rng.uniform(-0.2, 0), rng.uniform(0, 0.35), rng.uniform(0.2, 0.6)])),
+        jump_px=float(rng.choice([0, 0.05, 0.1])) * em_px,
+        turn_deg=float(rng.choice([0, rng.uniform(0, 18)])),
+        fade=float(rng.choice([0, 0.45])),
+    )
+
+
+def distort(ink: Ink, rng: np.random.Generator) -> Ink:
+    """Bend a code with room around it: along its length, and each letter in itself."""
+    rows = np.flatnonzero(ink.max(1) > 0.2)
+    ink = ink[rows[0] : rows[-1] + 1]
+    height = len(ink)
+    above, below = (int(v) for v in rng.uniform(0.02, 0.5, 2) * height)
+    left, right = (int(v) for v in rng.uniform(0.05, 2, 2) * height * rng.choice([0.2, 1]))
+    ink = cv2.copyMakeBorder(ink, above, below, left, right, cv2.BORDER_CONSTANT).astype(np.float32)
+    if rng.random() < 0.5:
+        return ink
+    down_to, along = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]].astype(np.float32)
+    turn = np.float32(2 * np.pi)
+    down = np.sin(turn * (along / np.float32(rng.uniform(1, 6) * height) + np.float32(rng.random())))
+    across = np.sin(turn * (down_to / np.float32(rng.uniform(1, 3) * height) + np.float32(rng.random())))
+    down_to += np.float32(rng.uniform(0, 0.15) * height) * down
+    along += np.float32(rng.uniform(0, 0.15) * height) * across
+    return cv2.remap(ink, along, down_to, cv2.INTER_LINEAR, borderValue=0).astype(np.float32)
+
+
+def strew(ink: Ink, rng: np.random.Generator) -> None:
+    """Draw lines, curves and specks over a code, of its own strength or paler."""
+    height, width = ink.shape
+
+    def point() -> tuple[int, int]:
+        return int(rng.integers(width)), int(rng.integers(height))
+
+    strength, thick = float(rng.choice([1, rng.uniform(0.2, 0.6)])), int(rng.integers(1, 2 + height // 20))
+    for _ in range(int(rng.choice([0, 0, 2, 6, 14]))):
+        _over(ink, lambda layer: cv2.line(layer, point(), point(), strength, 1, cv2.LINE_AA))
+    for _ in range(int(rng.choice([0, 0, 1, 2]))):
+        # A parabola through three points is bent as the curves of captchas are.
+        at = np.linspace(0, 1, 40)[:, None]
+        first, middle, last = (np.array(point()) for _ in range(3))
+        curve = (1 - at) ** 2 * first + 2 * at * (1 - at) * middle + at**2 * last
+        path = curve.round().astype(np.int32)
+        _over(ink, lambda layer, path=path: cv2.polylines(layer, [path], False, 1.0, thick, cv2.LINE_AA))
+    specks = int(rng.choice([0, 0, 15, 50]) * width / (3 * height))
+    for _ in range(specks):
+        size = int(rng.integers(0, 2 + height // 30))
+        _over(ink, lambda layer, size=size: cv2.circle(layer, point(), size, float(rng.uniform(0.2, 1)), -1))
+
+
+def lay(ink: Ink, rng: np.random.Generator) -> Grey:
+    """Ink on the ground of a captcha: even, grained, sloping from light to dark, or a raster of dots."""
+    if rng.random() < 0.3:
+        pitch = int(rng.integers(2, 6))
+        raster = np.zeros_like(ink)
+        raster[:: max(2, pitch // 2), ::pitch] = raster[pitch // 2 :: max(2, pitch // 2) * 2, pitch // 2 :: pitch] = 1
+        ink = np.maximum(ink, raster * np.float32(rng.uniform(0.1, 0.5)))
+    return degrade.lay(ink, rng, contrast=(0.5, 1.0), texture=float(rng.choice([0, 0, 0.3, 0.3, 1.0])))
+
+
+def _over(ink: Ink, stroke: Callable[[Ink], object]) -> None:
+    """Draw something on a layer of its own and keep the stronger: what is pale hides nothing."""
+    layer = np.zeros_like(ink)
+    stroke(layer)
+    np.maximum(ink, layer, out=ink)
