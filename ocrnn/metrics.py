@@ -56,14 +56,23 @@ def alphanumerics(text: str) -> str:
     return re.sub("[^0-9a-z]", "", fold(text).lower())
 
 
+def unpunctuated(text: str) -> str:
+    """A text after folding, without anything that Unicode calls punctuation; signs such as + and $ stay.
+
+    >>> unpunctuated("«Oui», dit-il : 5 € !")
+    'Oui ditil 5 €'
+    """
+    return " ".join("".join(c for c in fold(text) if unicodedata.category(c)[0] != "P").split())
+
+
 @dataclass(frozen=True)
 class Score:
     """How well a set of lines was read; every rate is 0..1 (shown as per cent), summed over the set before dividing.
 
     `cer` is folded with case kept, and `cer_low` to `cer_high` its 95 % interval; `cer_raw` takes code points as they
-    stand, `cer_caseless` folds case too, `cer_spaceless` leaves spaces out; `wer` counts folded words; `exact` is
-    the share of lines that are equal after folding; `alnum_error` the share of lines whose `alphanumerics` differ,
-    among those that have any.
+    stand, `cer_caseless` folds case too, `cer_spaceless` leaves spaces out, `cer_unpunctuated` punctuation; `wer`
+    counts folded words, `wer_low` to `wer_high` is its interval; `exact` is the share of lines that are equal after
+    folding; `alnum_error` the share of lines whose `alphanumerics` differ, among those that have any.
     """
 
     lines: int
@@ -73,7 +82,10 @@ class Score:
     cer_raw: float
     cer_caseless: float
     cer_spaceless: float
+    cer_unpunctuated: float
     wer: float
+    wer_low: float
+    wer_high: float
     exact: float
     alnum_error: float
 
@@ -88,18 +100,21 @@ def score(readings: Sequence[str], truths: Sequence[str], *, resamples: int = 10
         raise ValueError("no lines to score")
     pairs = [(fold(r), fold(t)) for r, t in zip(readings, truths, strict=True)]
     words36 = [(alphanumerics(r), t36) for r, t in pairs if (t36 := alphanumerics(t))]
-    low, high = _interval(
-        np.array([distance(r, t) for r, t in pairs]), np.array([len(t) for _, t in pairs]), resamples, seed
-    )
+    words = [(r.split(), t.split()) for r, t in pairs]
+    cer_low, cer_high = _interval(pairs, resamples, seed)
+    wer_low, wer_high = _interval(words, resamples, seed)
     return Score(
         lines=len(pairs),
         cer=_ratio(pairs),
-        cer_low=low,
-        cer_high=high,
+        cer_low=cer_low,
+        cer_high=cer_high,
         cer_raw=_ratio(list(zip(readings, truths, strict=True))),
         cer_caseless=_ratio([(r.casefold(), t.casefold()) for r, t in pairs]),
         cer_spaceless=_ratio([(r.replace(" ", ""), t.replace(" ", "")) for r, t in pairs]),
-        wer=_ratio([(r.split(), t.split()) for r, t in pairs]),
+        cer_unpunctuated=_ratio([(unpunctuated(r), unpunctuated(t)) for r, t in pairs]),
+        wer=_ratio(words),
+        wer_low=wer_low,
+        wer_high=wer_high,
         exact=sum(r == t for r, t in pairs) / len(pairs),
         alnum_error=sum(r != t for r, t in words36) / max(1, len(words36)),
     )
@@ -110,8 +125,10 @@ def _ratio(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> float:
     return sum(distance(r, t) for r, t in pairs) / max(1, sum(len(t) for _, t in pairs))
 
 
-def _interval(edits: np.ndarray, lengths: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
-    """Percentiles 2.5 and 97.5 of the edits (N,) over the lengths (N,) of lines drawn with replacement."""
+def _interval(pairs: Sequence[tuple[Sequence[str], Sequence[str]]], resamples: int, seed: int) -> tuple[float, float]:
+    """Percentiles 2.5 and 97.5 of what `_ratio` gives for pairs drawn with replacement."""
+    edits = np.array([distance(r, t) for r, t in pairs])
+    lengths = np.array([len(t) for _, t in pairs])
     rng = np.random.default_rng(seed)
     rates = []
     for _ in range(resamples):

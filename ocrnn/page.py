@@ -39,7 +39,7 @@ p { margin: .5rem 0; max-width: 46rem; }
 .scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9375rem; overflow-wrap: normal; }
 th, td { text-align: right; padding: .2rem .75rem; border-bottom: 1px solid var(--rule); vertical-align: top; }
-td:first-child { white-space: nowrap; }
+td:not(:last-child) { white-space: nowrap; }
 th { font-weight: 600; color: var(--faint); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; }

@@ -103,6 +103,8 @@ def test_every_figure_by_hand() -> None:
     assert found.cer_raw == pytest.approx((2 + 5 + 1 + 3) / (9 + 11 + 5 + 1))
     # Words: Total: 12 | "Ja" - so | ABC d | ... ; wrong: total, and ABCd for two.
     assert found.wer == pytest.approx((1 + 0 + 2 + 0) / (2 + 3 + 2 + 1))
+    # Without punctuation: Total 12 | Ja so | ABC d | nothing: 8 + 5 + 5 characters; T and the space.
+    assert found.cer_unpunctuated == pytest.approx((1 + 0 + 1 + 0) / 18)
     assert found.exact == pytest.approx(2 / 4)
     # The last line has neither letters nor digits; the other three are equal in theirs.
     assert found.alnum_error == 0
@@ -116,6 +118,8 @@ def test_interval_of_a_coin() -> None:
     assert found.cer == 0.25
     assert found.cer_low == pytest.approx(0.25 - 1.96 * (0.25 * 0.75 / 400) ** 0.5, abs=0.005)
     assert found.cer_high == pytest.approx(0.25 + 1.96 * (0.25 * 0.75 / 400) ** 0.5, abs=0.005)
+    # Words of one letter each: the same lines are wrong.
+    assert (found.wer, found.wer_low, found.wer_high) == (found.cer, found.cer_low, found.cer_high)
 
 
 def test_interval_is_seeded_and_holds_the_rate() -> None:
@@ -129,4 +133,4 @@ def test_interval_is_seeded_and_holds_the_rate() -> None:
 
 
 def test_a_perfect_reading() -> None:
-    assert score(["a b"], ["a b"]) == Score(1, 0, 0, 0, 0, 0, 0, 0, 1, 0)
+    assert score(["a b"], ["a b"]) == Score(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0)

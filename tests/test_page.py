@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
-from ocrnn.evaluation.comparison import comparison
+from ocrnn.evaluation.pair import pair
 from ocrnn.page import escaped, facts, line, page, picture, table
 
 
@@ -37,7 +37,7 @@ EVIL = "<script>alert(1)</script>\"'&\u202e\x00\udcff"
 
 def test_no_text_becomes_markup() -> None:
     shown = picture(np.zeros((4, 4), np.uint8), EVIL)
-    parts = [table([EVIL], [[EVIL]]), facts([(EVIL, EVIL)]), line(EVIL, EVIL, shown, comparison(EVIL, EVIL[::-1]))]
+    parts = [table([EVIL], [[EVIL]]), facts([(EVIL, EVIL)]), line(EVIL, EVIL, shown, pair(EVIL, EVIL[::-1]))]
     source = page(EVIL, parts).decode()
     seen = Seen(source)
     assert "script" not in seen.tags

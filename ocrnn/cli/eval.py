@@ -34,14 +34,21 @@ if TYPE_CHECKING:
 @options.model
 @options.decoder
 @options.beam_width
-@click.option("--worst", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Lines to show.")
+@click.option(
+    "--worst",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Lines to show in each list.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of json in place of the table.")
 @click.option(
     "--html",
     "page",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Write a page with all figures, the confidence held against the truth, and the worst lines with pictures.",
+    help="Write a page with all of it and pictures of the lines: the labels to check and those read worst.",
 )
 @options.max_pixels
 @options.batch_size(16)
@@ -62,14 +69,16 @@ def command(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Measure a model on labelled lines: wrong characters, words and lines, and where it errs most.
+    """Measure a model on labelled lines: wrong characters, words and lines, where it errs, and which labels look wrong.
 
     Texts are compared after folding: Unicode form (so ſ is s), shapes of quotes and dashes, runs of spaces. The table
-    says what other foldings would give. The interval comes from drawing the lines anew a thousand times. A picture
+    says what other foldings would give. The intervals come from drawing the lines anew a thousand times. A picture
     that cannot be read counts as wrong from end to end.
 
     Below stands how far the confidence is true: lines of like confidence, how many of them are right, and the
-    calibration error, the mean distance of the two, beside what chance alone would make of it on so few lines.
+    calibration error, the mean distance of the two, beside what chance alone would make of it on so few lines. Then
+    what is taken for what, how often of how many times, and between which characters; then labels to check, where
+    the picture makes the reading far likelier than the label. Their evidence is in powers of ten.
     """
     if decoder == "greedy" and beam_width is not None:
         raise UsageError("--beam-width: belongs to the beam; leave out --decoder greedy")
@@ -83,8 +92,9 @@ def command(
         click.echo(f"ocrnn: {', '.join(data)}: no labelled lines left; mend the labels named above", err=True)
         ctx.exit(NOTHING_TO_READ)
 
-    from ocrnn.evaluation.report import confidence_table, table, to_html, to_json, worst_lines
+    from ocrnn.evaluation.report import confidence_table, confusion_table, suspect_lines, table, to_json, worst_lines
     from ocrnn.evaluation.score import evaluate, read_samples
+    from ocrnn.evaluation.suspects import suspects
     from ocrnn.image import MAX_PIXELS
     from ocrnn.storage import check_place, write_whole
     from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
@@ -110,17 +120,23 @@ def command(
     bar.close()
     seconds = time.perf_counter() - start
     evaluation = evaluate(lines)
+    doubted = suspects(lines, reader.model.spec.charset, lambda place: reader.posteriors(samples[place]))
     if as_json:
-        click.echo(to_json(evaluation, worst))
+        click.echo(to_json(evaluation, doubted, worst))
     else:
-        click.echo(table(evaluation.score))
-        if trusted := confidence_table(evaluation):
-            click.echo(f"\n{trusted}")
-        if shown := worst_lines(evaluation, worst):
-            click.echo(f"\n{shown}")
+        told = [
+            table(evaluation.score),
+            confidence_table(evaluation),
+            confusion_table(evaluation, worst),
+            suspect_lines(evaluation, doubted, worst),
+            worst_lines(evaluation, worst),
+        ]
+        click.echo("\n\n".join(filter(None, told)))
     if page:
+        from ocrnn.evaluation.pages import evaluation_page
+
         about = {"model": model or reader.model.spec.about.get("name", "default"), "data": ", ".join(data)}
-        write_whole(page, to_html(evaluation, samples, worst, about))
+        write_whole(page, evaluation_page(evaluation, doubted, samples, worst, about))
     if not quiet:
         click.echo(f"ocrnn: {len(lines)} lines in {seconds:.1f} s, {len(lines) / seconds:.1f}/s", err=True)
     if any(line.problem for line in lines):

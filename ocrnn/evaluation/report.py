@@ -1,18 +1,19 @@
-"""An evaluation becomes text for a person, json for a program, or a page for a browser."""
+"""An evaluation becomes text for a person, or json for a program."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ocrnn.errors import ImageError
+from ocrnn.evaluation.alignment import visible
 
 if TYPE_CHECKING:
-    from ocrnn.data.labels import Sample
     from ocrnn.evaluation.calibration import Reliability
+    from ocrnn.evaluation.confusions import Confusion
     from ocrnn.evaluation.score import Evaluation, ReadSample
+    from ocrnn.evaluation.suspects import Suspect
     from ocrnn.metrics import Score
 
 SCHEMA = 1
@@ -31,12 +32,13 @@ def table(score: Score) -> str:
       as they stand        12.50 %   no folding of quotes, dashes, spaces
       case folded           6.25 %
       spaces left out      13.33 %
-    words wrong            66.67 %
+      without punctuation  13.33 %
+    words wrong            66.67 %   95 %: 50.00 to 100.00
     lines wrong           100.00 %
       letters and digits   50.00 %   nothing else compared, case folded
     """
-    shown = [f"{'lines':<20}{score.lines:>10}"]
-    shown += [f"{name:<20}{100 * rate:>8.2f} %   {note}".rstrip() for name, rate, note in _figures(score)]
+    shown = [f"{'lines':<21}{score.lines:>9}"]
+    shown += [f"{name:<21}{100 * rate:>7.2f} %   {note}".rstrip() for name, rate, note in figures(score)]
     return "\n".join(shown)
 
 
@@ -61,7 +63,7 @@ def confidence_table(evaluation: Evaluation) -> str:
         f"{100 * each.low:.2f} to {100 * each.high:.2f}"
         for each in found.bins
     ]
-    rows.append(f"{'calibration error':<18}{100 * found.error:>7.2f} %   {_chance(found)}")
+    rows.append(f"{'calibration error':<18}{100 * found.error:>7.2f} %   {chance(found)}")
     looked, lines, characters = evaluation.caught(REVIEWED)
     rows.append(
         f"{f'most doubtful {100 * REVIEWED:.0f} %':<20}{looked:>8} line{'s' if looked > 1 else ''}: "
@@ -70,16 +72,53 @@ def confidence_table(evaluation: Evaluation) -> str:
     return "\n".join(rows)
 
 
+def confusion_table(evaluation: Evaluation, count: int) -> str:
+    """The `count` commonest confusions as lines of text, below what kinds the wrong characters are of; "" for none.
+
+    >>> from ocrnn.evaluation.score import ReadSample, evaluate
+    >>> print(confusion_table(evaluate([ReadSample("1", "modern barn", "modem ban", 0.8, 3)]), 9))
+    wrong characters    1 replaced, 2 left out, 0 put in
+    label  read  times     of   where
+    rn     m         1      2   e[rn]␣ 1 of 1
+    r      ∅         1      2   a[r]n 1 of 1
+    """
+    found = evaluation.confusions()
+    if not (found.found or found.stretches) or not count:
+        return ""
+    kinds = f"{found.substitutions} replaced, {found.deletions} left out, {found.insertions} put in"
+    if found.stretches:
+        kinds += f"; {found.stretches} longer stretches are not listed"
+    rows = [f"{'wrong characters':<20}{kinds}", f"{'label':<7}{'read':<6}{'times':>5}  {'of':>5}   where"]
+    rows += [
+        f"{visible(each.truth):<7}{visible(each.reading):<6}{each.count:>5}  {each.of:>5}   {contexts(each)}"
+        for each in found.found[:count]
+    ]
+    return "\n".join(rows)
+
+
+def suspect_lines(evaluation: Evaluation, suspects: Sequence[Suspect], count: int) -> str:
+    """The `count` labels most likely wrong, label above reading; "" where none is suspected."""
+    if not suspects or not count:
+        return ""
+    many = f"{len(suspects)} label{'s' if len(suspects) > 1 else ''}"
+    shown = [f"{many} to check: the picture says otherwise"]
+    for suspect in suspects[:count]:
+        line = evaluation.lines[suspect.place]
+        shown.append(f"{line.name}   evidence {suspect.evidence:.1f}\n  is    {line.truth}\n  read  {line.reading}")
+    return "\n".join(shown)
+
+
 def worst_lines(evaluation: Evaluation, count: int) -> str:
     """The `count` lines with the most wrong characters, truth above reading; "" where there are none."""
     return "\n".join(_shown(line) for line in evaluation.worst(count))
 
 
-def to_json(evaluation: Evaluation, worst: int) -> str:
+def to_json(evaluation: Evaluation, suspects: Sequence[Suspect], worst: int) -> str:
     """One line of json: `schema`, the figures of `Score` by name (rates 0..1), the worst lines field by field.
 
     `reliability` has the fields of `Reliability`, null where no line could be read; `review` says what the most
-    doubtful `share` of lines hold.
+    doubtful `share` of lines hold. `confusions` and `suspects` are all there are: the fields of `Confusions`, and of
+    `Suspect` with the name and texts of the line in place of its number.
     """
     found = evaluation.reliability()
     looked, lines, characters = evaluation.caught(REVIEWED)
@@ -89,118 +128,49 @@ def to_json(evaluation: Evaluation, worst: int) -> str:
             **dataclasses.asdict(evaluation.score),
             "reliability": None if found is None else dataclasses.asdict(found),
             "review": {"share": REVIEWED, "lines": looked, "wrong_lines": lines, "wrong_characters": characters},
+            "confusions": dataclasses.asdict(evaluation.confusions()),
+            "suspects": [
+                {
+                    "evidence": round(suspect.evidence, 3),
+                    "name": line.name,
+                    "truth": line.truth,
+                    "reading": line.reading,
+                }
+                for suspect in suspects
+                for line in [evaluation.lines[suspect.place]]
+            ],
             "worst": [dataclasses.asdict(line) for line in evaluation.worst(worst)],
         },
         ensure_ascii=False,
     )
 
 
-def to_html(evaluation: Evaluation, samples: Sequence[Sample], worst: int, about: Mapping[str, object]) -> bytes:
-    """A page with all figures, the reliability as a picture, and the worst lines with theirs.
-
-    `samples` are those that were read, in their order; `about` says by name what was measured on what.
-    """
-    from ocrnn.page import page
-
-    return page("ocrnn eval", _parts(evaluation, samples, worst, about))
-
-
-def _parts(evaluation: Evaluation, samples: Sequence[Sample], worst: int, about: Mapping[str, object]) -> Iterator[str]:
-    from ocrnn import page
-    from ocrnn.evaluation.comparison import comparison
-
-    yield page.facts((*about.items(), ("lines", evaluation.score.lines)))
-    yield "<h2>Errors</h2>"
-    rows = [(name.strip(), f"{100 * rate:.2f} %", note) for name, rate, note in _figures(evaluation.score)]
-    yield page.table(("errors", "share", "note"), rows)
-    yield '<p class="note">Unicode form, quotes, dashes and runs of spaces folded, where nothing else is said.</p>'
-    found = evaluation.reliability()
-    if found is not None:
-        yield "<h2>Is the confidence true?</h2>"
-        yield f"<p>Calibration error <strong>{100 * found.error:.2f} %</strong>; {page.escaped(_chance(found))}.</p>"
-        yield f"<figure>{_diagram(found)}<figcaption>{_LEGEND}</figcaption></figure>"
-        bins = [
-            (f"{each.confidence:.3f}", each.lines, f"{100 * each.right:.1f} %",
-             f"{100 * each.low:.1f} to {100 * each.high:.1f}")
-            for each in found.bins
-        ]  # fmt: skip
-        yield page.table(("mean confidence", "lines", "right", "95 %"), bins)
-        yield "<h2>What a review would find</h2>"
-        reviews = []
-        for share in (REVIEWED, 2 * REVIEWED, 4 * REVIEWED):
-            looked, lines, characters = evaluation.caught(share)
-            reviews.append((f"{100 * share:.0f} %: {looked}", f"{100 * lines:.0f} %", f"{100 * characters:.0f} %"))
-        yield page.table(("most doubtful lines", "of the wrong lines", "of the wrong characters"), reviews)
-    places = evaluation.worst_places(worst)
-    if places:
-        yield "<h2>The worst lines</h2>"
-    for place in places:
-        line = evaluation.lines[place]
-        note = f"{line.edits} wrong, confidence {line.confidence:.2f}"
-        try:
-            shown = page.picture(samples[place].load(), line.name)
-        except ImageError:
-            shown = ""
-        yield page.line(line.name, line.problem or note, shown, comparison(line.truth, line.reading))
-
-
-_LEGEND = (
-    "Each dot stands for an equal share of the lines, with its 95 % interval. On the slanted line, confidence is "
-    "the share that is right; below it the model boasts, above it it is too modest."
-)
-
-
-def _diagram(found: Reliability) -> str:
-    """Share that is right over confidence as SVG."""
-    left, top, side = 40, 10, 240
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        return round(left + x * side, 1), round(top + (1 - y) * side, 1)
-
-    (x0, y0), (x1, y1) = place(0, 0), place(1, 1)
-    parts = [
-        f'<svg viewBox="0 0 300 {top + side + 36}" style="max-width: 26rem" role="img" '
-        'aria-label="share of lines that are right, by confidence">'
-    ]
-    for tenth in range(0, 11, 2):
-        x, y = place(tenth / 10, tenth / 10)
-        parts += [
-            f'<line x1="{x}" x2="{x}" y1="{y0}" y2="{y1}" stroke="var(--rule)"/>',
-            f'<line x1="{x0}" x2="{x1}" y1="{y}" y2="{y}" stroke="var(--rule)"/>',
-            f'<text x="{x}" y="{y0 + 14}" text-anchor="middle">{tenth / 10:g}</text>',
-            f'<text x="{x0 - 6}" y="{y + 4}" text-anchor="end">{10 * tenth}</text>',
-        ]
-    parts.append(f'<line x1="{x0}" x2="{x1}" y1="{y0}" y2="{y1}" stroke="var(--grey)" stroke-dasharray="4 3"/>')
-    for each in found.bins:
-        x, y = place(each.confidence, each.right)
-        (_, low), (_, high) = place(0, each.low), place(0, each.high)
-        parts.append(
-            f'<g stroke="var(--blue)" fill="var(--blue)"><title>{each.lines} lines, confidence {each.confidence:.3f}, '
-            f'{100 * each.right:.1f} % right</title><line x1="{x}" x2="{x}" y1="{low}" y2="{high}" stroke-width="1.5"/>'
-            f'<circle cx="{x}" cy="{y}" r="3.5"/></g>'
-        )
-    middle = (y0 + y1) / 2
-    parts.append(f'<text x="{(x0 + x1) / 2}" y="{y0 + 31}" text-anchor="middle">confidence</text>')
-    parts.append(f'<text x="10" y="{middle}" text-anchor="middle" transform="rotate(-90 10 {middle})">right, %</text>')
-    return "".join(parts) + "</svg>"
-
-
-def _chance(found: Reliability) -> str:
+def chance(found: Reliability) -> str:
     """What the calibration error has to be held against."""
     interval = f"95 %: {100 * found.low:.2f} to {100 * found.high:.2f}"
     return f"{interval}; chance alone makes {100 * found.by_chance:.2f}"
 
 
-def _figures(score: Score) -> tuple[tuple[str, float, str], ...]:
+def figures(score: Score) -> tuple[tuple[str, float, str], ...]:
     """Name, rate and note of each figure."""
     return (
         ("characters wrong", score.cer, f"95 %: {100 * score.cer_low:.2f} to {100 * score.cer_high:.2f}"),
         ("  as they stand", score.cer_raw, "no folding of quotes, dashes, spaces"),
         ("  case folded", score.cer_caseless, ""),
         ("  spaces left out", score.cer_spaceless, ""),
-        ("words wrong", score.wer, ""),
+        ("  without punctuation", score.cer_unpunctuated, ""),
+        ("words wrong", score.wer, f"95 %: {100 * score.wer_low:.2f} to {100 * score.wer_high:.2f}"),
         ("lines wrong", 1 - score.exact, ""),
         ("  letters and digits", score.alnum_error, "nothing else compared, case folded"),
+    )
+
+
+def contexts(confusion: Confusion) -> str:
+    """Where a confusion was most often met, as text: between what in the label, how often of how many times."""
+    inside = visible(confusion.truth) if confusion.truth else ""
+    return ", ".join(
+        f"{visible(each.before)}[{inside}]{visible(each.after)} {each.count} of {each.of}"
+        for each in confusion.contexts
     )
 
 

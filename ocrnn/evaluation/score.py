@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ocrnn.errors import ImageError
 from ocrnn.evaluation.calibration import Reliability, caught, reliability
+from ocrnn.evaluation.confusions import Confusions, confusions
 from ocrnn.metrics import Score, distance, fold, score
 from ocrnn.reading import Reading
 
@@ -55,6 +56,10 @@ class Evaluation:
         if not read:
             return None
         return reliability((line.confidence for line in read), (not line.edits for line in read))
+
+    def confusions(self) -> Confusions:
+        """What was taken for what in the lines that could be read."""
+        return confusions((line.truth, line.reading) for line in self.lines if not line.problem)
 
     def caught(self, share: float) -> tuple[int, float, float]:
         """What looking through the most doubtful `share` of all lines would find; see `calibration.caught`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from ocrnn import __version__
 from ocrnn.data.labels import Sample
 from ocrnn.errors import ImageError
-from ocrnn.evaluation.comparison import comparison
+from ocrnn.evaluation.pair import pair
 from ocrnn.image import Grey
 from ocrnn.metrics import distance, fold
 from ocrnn.page import escaped, facts, line, page, picture, table
@@ -169,7 +169,7 @@ class Report:
             grey = one.picture()
             name = one.sample.name or Path(one.sample.image).name
             shown = "" if grey is None else picture(grey, name)
-            parts.append(line(name, f"{one.edits} wrong", shown, comparison(one.sample.text, one.reading)))
+            parts.append(line(name, f"{one.edits} wrong", shown, pair(one.sample.text, one.reading)))
         return "".join(parts) + ("" if found else "<p>All are right.</p>")
 
 

@@ -154,6 +154,18 @@ class Reader:
             readings.append(result.outcome)
         return readings
 
+    def posteriors(self, source: Source) -> npt.NDArray[np.float32]:
+        """Calibrated log-probabilities (T, C) of a picture of one line, which its text is decoded from.
+
+        Raises ImageError if it cannot be opened or holds several pages.
+        """
+        first, *others = self._pages([source])
+        if others:
+            raise ImageError(f"{_name(source)}: holds {1 + len(others)} pages; give one of them")
+        if isinstance(first.line, ImageError):
+            raise first.line
+        return tempered(self.model.infer(first.line[None])[:, 0], self.model.spec.temperature)
+
     def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
         """Read any number of pictures in flat memory; results come in the order of the sources, page by page.
 

@@ -74,7 +74,18 @@ def test_a_page_and_the_confidence_beside_the_figures(lines: Path, tmp_path: Pat
     assert said["bins"][0]["right"] == pytest.approx(1 / 3)
     assert said["error"] == pytest.approx(said["bins"][0]["confidence"] - 1 / 3) and said["error"] > 0.4
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert page.count("data:image/webp") == 2 and "66.67 %" in page
+    assert page.count("data:image/webp") == 3 and "66.67 %" in page
+
+
+def test_labels_that_the_picture_contradicts(lines: Path, tmp_path: Path) -> None:
+    """The reader is sure of each `a`, and `abb` has two that are none; `AAAA` it cannot write at all."""
+    result = run("--data", lines, "--html", tmp_path / "page.html")
+    suspected = result.stdout.partition("1 label to check")[2]
+    assert suspected.splitlines()[1].startswith("two.png   evidence")
+    [stored] = json.loads(run("--data", lines, "--json").stdout)["suspects"]
+    assert stored["name"] == "two.png" and stored["truth"] == "abb" and stored["evidence"] > 4
+    assert "Labels to check" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "bb     aa " in result.stdout and "A      a " in result.stdout  # what is taken for what
 
 
 def test_a_page_that_cannot_be_written_is_said_before_anything_is_read(lines: Path, tmp_path: Path) -> None:
@@ -105,7 +116,7 @@ def test_label_problems_are_named(lines: Path) -> None:
 
 @pytest.mark.parametrize("worst", ["0", "1"])
 def test_the_number_of_worst_lines(lines: Path, worst: str) -> None:
-    assert run("--data", lines, "--worst", worst).stdout.count("  read  ") == int(worst)
+    assert run("--data", lines, "--worst", worst).stdout.count("\n  read  ") == 2 * int(worst)  # suspects too
 
 
 def test_wrong_use(lines: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from ocrnn.evaluation.comparison import _runs, comparison
+from ocrnn.evaluation.pair import _pieces, pair
 from ocrnn.metrics import distance, fold
 
 
@@ -29,7 +29,7 @@ from ocrnn.metrics import distance, fold
     ],
 )  # fmt: skip
 def test_differences(truth: str, reading: str, runs: list[tuple[str, str, bool]]) -> None:
-    assert list(_runs(truth, reading)) == runs
+    assert list(_pieces(truth, reading)) == runs
 
 
 def test_as_many_are_marked_as_are_counted() -> None:
@@ -37,7 +37,7 @@ def test_as_many_are_marked_as_are_counted() -> None:
     for _ in range(200):
         truth, reading = ("".join(rng.choice("abc ") for _ in range(rng.randrange(12))).strip() for _ in "12")
         truth, reading = " ".join(truth.split()), " ".join(reading.split())
-        runs = list(_runs(truth, reading))
+        runs = list(_pieces(truth, reading))
         assert "".join(above for above, _, _ in runs) == truth and "".join(below for _, below, _ in runs) == reading
         marked = sum(max(len(above), len(below)) for above, below, same in runs if not same)
         # A run that lacks something on either side counts each character by itself, so it can only seem shorter.
@@ -46,9 +46,9 @@ def test_as_many_are_marked_as_are_counted() -> None:
 
 
 def test_a_space_too_many_is_seen_and_so_is_what_lacks() -> None:
-    texts = re.findall(r">([^<>]+)<", comparison("ab", "a b"))
+    texts = re.findall(r">([^<>]+)<", pair("ab", "a b"))
     assert texts == ["label", "read", "a", "a", "∅", "␣", "b", "b"]
 
 
 def test_very_long_texts_take_no_time() -> None:
-    assert list(_runs("x" + "a" * 3000 + "y", "x" + "b" * 3000 + "y"))[1] == ("a" * 3000, "b" * 3000, False)
+    assert list(_pieces("x" + "a" * 3000 + "y", "x" + "b" * 3000 + "y"))[1] == ("a" * 3000, "b" * 3000, False)

@@ -1,0 +1,125 @@
+"""An evaluation as a page for a browser, with the pictures of the lines it speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ocrnn import page
+from ocrnn.data.labels import Sample
+from ocrnn.errors import ImageError
+from ocrnn.evaluation.alignment import visible
+from ocrnn.evaluation.diagram import LEGEND, diagram
+from ocrnn.evaluation.pair import pair
+from ocrnn.evaluation.report import REVIEWED, chance, contexts, figures
+from ocrnn.evaluation.score import Evaluation
+from ocrnn.evaluation.suspects import Suspect
+
+
+def evaluation_page(
+    evaluation: Evaluation,
+    suspects: Sequence[Suspect],
+    samples: Sequence[Sample],
+    worst: int,
+    about: Mapping[str, object],
+) -> bytes:
+    """A page with all figures, the reliability as a picture, what is confused, and lines with their pictures.
+
+    `samples` are those that were read, in their order; `worst` bounds each list; `about` says by name what was measured
+    on what.
+    """
+    parts = [
+        page.facts((*about.items(), ("lines", evaluation.score.lines))),
+        *_errors(evaluation),
+        *_confusions(evaluation, worst),
+        *_suspects(evaluation, suspects, samples, worst),
+        *_confidence(evaluation),
+        *_worst(evaluation, samples, worst),
+    ]
+    return page.page("ocrnn eval", parts)
+
+
+def _errors(evaluation: Evaluation) -> Iterator[str]:
+    yield "<h2>Errors</h2>"
+    rows = [(name.strip(), f"{100 * rate:.2f} %", note) for name, rate, note in figures(evaluation.score)]
+    yield page.table(("errors", "share", "note"), rows)
+    yield _note("Unicode form, quotes, dashes and runs of spaces folded, where nothing else is said.")
+
+
+def _confusions(evaluation: Evaluation, worst: int) -> Iterator[str]:
+    found = evaluation.confusions()
+    if not (found.found or found.stretches) or not worst:
+        return
+    yield "<h2>What is taken for what</h2>"
+    yield (
+        f"<p>Of the wrong characters {found.substitutions} were read as others, {found.deletions} left out, "
+        f"{found.insertions} put in. {found.stretches} stretches, too long to say what was taken for what, are not "
+        "in the table.</p>"
+    )
+    rows = [
+        (f"{visible(each.truth)} → {visible(each.reading)}", each.count, each.of, contexts(each))
+        for each in found.found[:worst]
+    ]
+    yield page.table(("label → read", "times", "of", "where most"), rows)
+    yield _note(
+        "∅ is nothing, ␣ a space, | the end of a line. “Of” counts how often the labels have it; for what was put in, "
+        "how often the reader says it at all. a[x]b 2 of 7: twice for x between a and b, which labels have seven times."
+    )
+
+
+def _suspects(
+    evaluation: Evaluation, suspects: Sequence[Suspect], samples: Sequence[Sample], worst: int
+) -> Iterator[str]:
+    if not suspects or not worst:
+        return
+    yield "<h2>Labels to check</h2>"
+    more = f" The first {worst} of {len(suspects)} follow." if len(suspects) > worst else ""
+    yield (
+        "<p>Here the picture speaks against the label: the reader reads otherwise and is surer of it than of its usual "
+        f"mistakes.{more}</p>"
+    )
+    for suspect in suspects[:worst]:
+        yield _line(evaluation, samples, suspect.place, f"evidence {suspect.evidence:.1f}")
+    yield _note("Evidence 6: the picture makes the reading a million times likelier than the label where they differ.")
+
+
+def _confidence(evaluation: Evaluation) -> Iterator[str]:
+    found = evaluation.reliability()
+    if found is None:
+        return
+    yield "<h2>Is the confidence true?</h2>"
+    yield f"<p>Calibration error <strong>{100 * found.error:.2f} %</strong>; {page.escaped(chance(found))}.</p>"
+    yield f"<figure>{diagram(found)}<figcaption>{LEGEND}</figcaption></figure>"
+    bins = [
+        (f"{each.confidence:.3f}", each.lines, f"{100 * each.right:.1f} %",
+         f"{100 * each.low:.1f} to {100 * each.high:.1f}")
+        for each in found.bins
+    ]  # fmt: skip
+    yield page.table(("mean confidence", "lines", "right", "95 %"), bins)
+    yield "<h2>What a review would find</h2>"
+    reviews = []
+    for share in (REVIEWED, 2 * REVIEWED, 4 * REVIEWED):
+        looked, lines, characters = evaluation.caught(share)
+        reviews.append((f"{100 * share:.0f} %: {looked}", f"{100 * lines:.0f} %", f"{100 * characters:.0f} %"))
+    yield page.table(("most doubtful lines", "of the wrong lines", "of the wrong characters"), reviews)
+
+
+def _worst(evaluation: Evaluation, samples: Sequence[Sample], worst: int) -> Iterator[str]:
+    places = evaluation.worst_places(worst)
+    if places:
+        yield "<h2>The worst lines</h2>"
+    for place in places:
+        line = evaluation.lines[place]
+        yield _line(evaluation, samples, place, f"{line.edits} wrong, confidence {line.confidence:.2f}")
+
+
+def _line(evaluation: Evaluation, samples: Sequence[Sample], place: int, note: str) -> str:
+    line = evaluation.lines[place]
+    try:
+        shown = page.picture(samples[place].load(), line.name)
+    except ImageError:
+        shown = ""
+    return page.line(line.name, line.problem or note, shown, pair(line.truth, line.reading))
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{page.escaped(text)}</p>'
