@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ocrnn.errors import OcrnnError as OcrnnError
     from ocrnn.reading import Character as Character
     from ocrnn.reading import Reading as Reading
+    from ocrnn.reading import Word as Word
     from ocrnn.transcribe.reader import Reader as Reader
 
 _HOMES = {
@@ -23,9 +24,10 @@ _HOMES = {
     "OcrnnError": "ocrnn.errors",
     "Character": "ocrnn.reading",
     "Reading": "ocrnn.reading",
+    "Word": "ocrnn.reading",
     "Reader": "ocrnn.transcribe.reader",
 }
-__all__ = ["Character", "Charset", "OcrnnError", "Reader", "Reading", "__version__"]
+__all__ = ["Character", "Charset", "OcrnnError", "Reader", "Reading", "Word", "__version__"]
 
 
 def __getattr__(name: str) -> object:

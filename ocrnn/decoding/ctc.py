@@ -99,12 +99,19 @@ def log_probability(log_probs: LogProbs, classes: Sequence[int]) -> float:
     return float(np.logaddexp(forward[0, last], forward[0, last - 1]))
 
 
-def log_probabilities(log_probs: LogProbs, texts: Sequence[Sequence[int]]) -> Scores:
-    """What `log_probability` gives, (N,), for the readings of N lines of equal length at once; log_probs is (T, N, C).
+def log_probabilities(
+    log_probs: LogProbs,
+    texts: Sequence[Sequence[int]],
+    *,
+    lines: Sequence[int] | None = None,
+    spans: Sequence[Span] | None = None,
+) -> Scores:
+    """What `log_probability` gives, (N,), for N texts at once, in lines of equal length; log_probs is (T, lines, C).
 
-    Several times as fast, in probabilities scaled after every few frames (Rabiner 1989, section V.A). What is 300
-    orders of magnitude less likely than the best is lost, so a text must be near the best of its line: one that
-    `greedy` or a beam found, not any text whatever.
+    Text n belongs to line `lines[n]`, without them to line n, and is read in its frames [first, last) of `spans`,
+    without them in all. Several times as fast, in probabilities scaled after every few frames (Rabiner 1989, section
+    V.A). What is 300 orders of magnitude less likely than the best is lost, so a text must be near the best of its
+    frames: one that `greedy` or a beam found, not any text whatever.
 
     >>> frames = np.log([[[0.5, 0.5]], [[0.25, 0.75]]])
     >>> np.exp(log_probabilities(frames, [[1]])).round(3).tolist()
@@ -112,17 +119,25 @@ def log_probabilities(log_probs: LogProbs, texts: Sequence[Sequence[int]]) -> Sc
     """
     states, skips = _states(texts, log_probs.shape[2])
     rows = np.arange(len(texts))
+    owners = rows if lines is None else np.asarray(lines, dtype=np.intp)
+    window = np.asarray(spans if spans is not None else [(0, len(log_probs))] * len(texts), np.intp).reshape(-1, 2)
+    starts, lengths = window[:, 0], window[:, 1] - window[:, 0]
     may_skip = np.exp(skips)
-    ends = np.array([len(text) * 2 + 2 for text in texts])
-    within = (
-        np.arange(2, states.shape[1] + 2) <= ends[:, None]
-    )  # shorter texts must not lose mass to states behind them
+    ends = np.array([len(text) * 2 + 2 for text in texts], dtype=np.intp)
+    # Shorter texts must not lose mass to states behind them.
+    within = np.arange(2, states.shape[1] + 2) <= ends[:, None]
     forward = np.exp(_start(states))
     logp = np.zeros(len(texts))
     arrived = np.empty(states.shape)
-    for first in range(0, len(log_probs), _SCALED_FRAMES):
-        frames = log_probs[first : first + _SCALED_FRAMES, rows[:, None], states]  # (frames, N, 2 S + 1)
-        for frame in np.exp(frames, dtype=np.float64) * within:
+    for first in range(0, int(lengths.max(initial=0)), _SCALED_FRAMES):
+        steps = np.arange(first, min(first + _SCALED_FRAMES, lengths.max()))[:, None]  # (frames, 1)
+        over = steps >= lengths
+        numbers = np.where(over, 0, starts + steps)[:, :, None]
+        frames = np.exp(log_probs[numbers, owners[:, None], states], dtype=np.float64)  # (frames, N, 2 S + 1)
+        if over.any():
+            frames[over] = 0.0
+            frames[:, :, ::2][over] = 1.0  # behind its frames a text stays where it is, in the blank
+        for frame in frames * within:
             np.multiply(forward[:, :-2], may_skip, out=arrived)
             arrived += forward[:, 1:-1]
             arrived += forward[:, 2:]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ocrnn.reading import Reading
+    from ocrnn.reading import Character, Reading, Word
 
 Form = Literal["text", "tsv", "json"]
 
@@ -75,18 +75,20 @@ def _fields(path: str, reading: Reading) -> dict[str, object]:
         "confidence": _rounded(reading.confidence),
         "width_px": reading.width_px,
         "height_px": reading.height_px,
-        "characters": [
-            {
-                "text": character.text,
-                "left_px": round(character.left_px, 2),
-                "right_px": round(character.right_px, 2),
-                "confidence": _rounded(character.confidence),
-            }
-            for character in reading.characters
-        ],
+        "words": [_part(word) for word in reading.words],
+        "characters": [_part(character) for character in reading.characters],
         "alternatives": [
             {"text": text, "confidence": _rounded(confidence)} for text, confidence in reading.alternatives
         ],
+    }
+
+
+def _part(part: Character | Word) -> dict[str, object]:
+    return {
+        "text": part.text,
+        "left_px": round(part.left_px, 2),
+        "right_px": round(part.right_px, 2),
+        "confidence": _rounded(part.confidence),
     }
 
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ocrnn.charset import BLANK
 from ocrnn.data.samples import Sample
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.ctc import Hypothesis, character_confidences, greedy, log_probabilities, tempered
+from ocrnn.decoding.parts import Part, confidences, words
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
-from ocrnn.reading import Character, Reading
+from ocrnn.reading import Character, Reading, Word
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -113,6 +115,7 @@ class Reader:
         if alternatives and decoder != "beam":
             raise UsageError("alternatives come from the beam; choose the decoder 'beam' for them")
         self.model = model
+        self._spaces = frozenset(n for n, c in enumerate(model.spec.charset.characters, BLANK + 1) if c.isspace())
         self._decoder = decoder
         self._beam_width = max(beam_width, alternatives + 1)
         self._alternatives = alternatives
@@ -219,8 +222,14 @@ class Reader:
         for batch in _batches(window, batch_size):
             images = np.stack([window[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
             log_probs = tempered(self.model.infer(images), self.model.spec.temperature)  # (T, N, C)
-            for n, (position, decoded) in enumerate(zip(batch, self._decoded(log_probs), strict=True)):
-                readings[position] = self._reading(log_probs[:, n], decoded, window[position])
+            found = self._decoded(log_probs)
+            best = [decoded[0] for decoded in found]
+            parts = [words(each.classes, self._spaces) for each in best]
+            sure = confidences(log_probs, best, parts)
+            for n, position in enumerate(batch):
+                readings[position] = self._reading(
+                    log_probs[:, n], found[n], list(zip(parts[n], sure[n], strict=True)), window[position]
+                )
         for position, page in enumerate(window):
             yield page.result(page.line if isinstance(page.line, ImageError) else readings[position])
 
@@ -238,17 +247,29 @@ class Reader:
         logps = log_probabilities(log_probs, [best.classes for best in found])
         return [[replace(best, logp=float(logp))] for best, logp in zip(found, logps, strict=True)]
 
-    def _reading(self, log_probs: npt.NDArray[np.float32], decoded: Sequence[Hypothesis], page: _Page) -> Reading:
-        """Reading of one line from its log-probabilities (T, C) and the texts found in them, the best first."""
+    def _reading(
+        self,
+        log_probs: npt.NDArray[np.float32],
+        decoded: Sequence[Hypothesis],
+        words: Sequence[tuple[Part, float]],
+        page: _Page,
+    ) -> Reading:
+        """Reading of one line from its log-probabilities (T, C), the texts found in them, the best first, and words."""
         spec = self.model.spec
         best, *others = decoded
+        text = spec.charset.decode(best.classes)
+        characters = self._characters(best, log_probs, page)
         return Reading(
-            text=spec.charset.decode(best.classes),
+            text=text,
             confidence=_probability(best.logp),
-            characters=self._characters(best, log_probs, page),
+            characters=characters,
             width_px=page.width_px,
             height_px=page.height_px,
             alternatives=tuple((spec.charset.decode(other.classes), _probability(other.logp)) for other in others),
+            words=tuple(
+                Word(text[first:last], characters[first].left_px, characters[last - 1].right_px, confidence)
+                for (first, last), confidence in words
+            ),
         )
 
     def _characters(self, best: Hypothesis, log_probs: npt.NDArray[np.float32], page: _Page) -> tuple[Character, ...]:

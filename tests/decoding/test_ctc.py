@@ -264,6 +264,22 @@ def test_the_probabilities_of_readings_in_a_batch_are_those_of_each_line() -> No
         np.testing.assert_allclose(together, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_texts_in_frames_of_their_own_are_those_of_the_lines_cut_there() -> None:
+    rng = np.random.default_rng(12)
+    lines = np.stack([random_frames(rng, 90, 5) for _ in range(3)], axis=1)
+    owners = [2, 0, 0, 1, 2, 1]
+    spans = [(0, 90), (13, 14), (40, 61), (89, 90), (5, 5), (7, 16)]
+    texts = [greedy(lines[first:last, line]).classes for line, (first, last) in zip(owners, spans, strict=True)]
+    texts[5] = texts[5][:2]
+    expected = [
+        log_probability(lines[first:last, line], text)
+        for line, (first, last), text in zip(owners, spans, texts, strict=True)
+    ]
+    found = log_probabilities(lines, texts, lines=owners, spans=spans)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    assert len({len(text) for text in texts}) > 3
+
+
 def test_a_text_no_path_reads_has_no_probability() -> None:
     frames = np.log(np.full((2, 1, 3), 1 / 3))
     assert log_probabilities(frames, [[1, 1]]).tolist() == [-math.inf]

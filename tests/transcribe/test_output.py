@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ocrnn.reading import Character, Reading
+from ocrnn.reading import Character, Reading, Word
 from ocrnn.transcribe.output import Form, Sheet, record
 
 READING = Reading(
@@ -18,6 +18,7 @@ READING = Reading(
     width_px=200,
     height_px=40,
     alternatives=(("Gruße ſ", 0.0123456789),),
+    words=(Word("Grüße", 1.23456, 80.0, 0.75), Word("ſ", 90.0, 99.0, 0.123456789)),
 )
 
 
@@ -58,6 +59,10 @@ def test_json_holds_all_of_a_reading() -> None:
         "confidence": 0.876543,
         "width_px": 200,
         "height_px": 40,
+        "words": [
+            {"text": "Grüße", "left_px": 1.23, "right_px": 80.0, "confidence": 0.75},
+            {"text": "ſ", "left_px": 90.0, "right_px": 99.0, "confidence": 0.123457},
+        ],
         "characters": [
             {"text": "G", "left_px": 1.23, "right_px": 9.0, "confidence": 0.5},
             {"text": "r", "left_px": 9.0, "right_px": 12.0, "confidence": 1e-9},

@@ -14,8 +14,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from ocrnn.charset import Charset
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.reading import Reading
+from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.reader import BATCH_SIZE, Reader, Result, Source
 
 if TYPE_CHECKING:
@@ -160,6 +162,18 @@ def test_characters_stand_where_they_were_drawn(bars: Bars, scale: int) -> None:
         assert character.left_px == pytest.approx((12 + 12 * place) * scale, abs=0.01)
         assert character.right_px == pytest.approx((20 + 12 * place) * scale, abs=0.01)
         assert character.confidence > 0.95
+
+
+def test_words_stand_where_their_characters_do(bars: Bars) -> None:
+    spaced = type(bars)()
+    spaced.spec = ModelSpec(Charset("01234 6789"))
+    picture = bars.draw("5407155901")
+    reading = Reader(spaced).read(picture)
+    assert reading.text == " 4071  901"
+    assert [word.text for word in reading.words] == ["4071", "901"]
+    for word, (first, last) in zip(reading.words, ((1, 5), (7, 10)), strict=True):
+        assert (word.left_px, word.right_px) == (12 * first + 4, 12 * last)
+        assert reading.confidence < word.confidence < 1
 
 
 def test_spans_stay_inside_of_the_picture(bars: Bars) -> None:

@@ -1,0 +1,93 @@
+"""Parts of a text that CTC found: its words, how sure each is, and what else could stand where a character does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrnn.charset import BLANK
+from ocrnn.decoding.ctc import Hypothesis, Span, log_probabilities
+
+Part = tuple[int, int]
+"""Characters [first, last) of a text, counted from 0."""
+
+
+def words(classes: Sequence[int], spaces: Collection[int]) -> tuple[Part, ...]:
+    """Runs of classes among which none is one of `spaces`.
+
+    >>> words([7, 1, 2, 7, 7, 3], {7})
+    ((1, 3), (5, 6))
+    """
+    runs = groupby(range(len(classes)), lambda place: classes[place] in spaces)
+    places = [list(run) for is_space, run in runs if not is_space]
+    return tuple((run[0], run[-1] + 1) for run in places)
+
+
+def confidences(
+    log_probs: npt.NDArray[np.float32], found: Sequence[Hypothesis], parts: Sequence[Sequence[Part]]
+) -> list[tuple[float, ...]]:
+    """Confidence (0..1) of each part of each line's text, words above all; log_probs is (T, N, C), `found` its N texts.
+
+    It means of a part what the probability of its text means of a line: the sum over all paths that read as it, through
+    the frames from the surest one of the character before to the surest one of the character after, both being part of
+    what is read: a word is right only where its ends are. A line of one word is as sure as the word. Of `latin`, words
+    read with 0.9 are right nine times in ten to 0.2 to 4 % on eight sets of real lines (7 % on forms); the product of
+    their characters' confidences is further off on all but one. For single characters `character_confidences` is
+    truer: here they would answer for their neighbours too.
+    """
+    asked = [(line, part) for line, its in enumerate(parts) for part in its]
+    frames, texts = [], []
+    for line, part in asked:
+        span, before, after = _surroundings(log_probs[:, line], found[line], part)
+        frames.append(span)
+        texts.append((*before, *found[line].classes[slice(*part)], *after))
+    logps = iter(_logps(log_probs, texts, [line for line, _ in asked], frames))
+    return [tuple(math.exp(next(logps)) for _ in its) for its in parts]
+
+
+def exchanges(
+    log_probs: npt.NDArray[np.float32], hypothesis: Hypothesis, candidates: Sequence[Sequence[int]]
+) -> list[tuple[float, ...]]:
+    """Probability (0..1) of `candidates[s]` each standing where character s of a text does; log_probs is (T, C).
+
+    The sums that `confidences` takes, with another class, or with BLANK for none. What they come to beside the same of
+    the character itself is how the choice at this place stood, all around it being as it was read.
+    """
+    frames, texts = [], []
+    for place, numbers in enumerate(candidates):
+        span, before, after = _surroundings(log_probs, hypothesis, (place, place + 1))
+        for number in numbers:
+            frames.append(span)
+            texts.append((*before, *(() if number == BLANK else (number,)), *after))
+    logps = iter(_logps(log_probs[:, None], texts, [0] * len(texts), frames))
+    return [tuple(math.exp(next(logps)) for _ in numbers) for numbers in candidates]
+
+
+def _logps(
+    log_probs: npt.NDArray[np.float32], texts: Sequence[Sequence[int]], lines: Sequence[int], frames: Sequence[Span]
+) -> list[float]:
+    if not texts:
+        return []
+    logps: list[float] = np.minimum(0.0, log_probabilities(log_probs, texts, lines=lines, spans=frames)).tolist()
+    return logps
+
+
+def _surroundings(
+    log_probs: npt.NDArray[np.float32], hypothesis: Hypothesis, part: Part
+) -> tuple[Span, tuple[int, ...], tuple[int, ...]]:
+    """Frames [first, last) that a part is judged in, with the class before it and that after it, none at either end."""
+    first, last = part
+    before, after = hypothesis.classes[max(0, first - 1) : first], hypothesis.classes[last : last + 1]
+    start = _surest(log_probs, hypothesis, first - 1) if before else 0
+    end = _surest(log_probs, hypothesis, last) + 1 if after else len(log_probs)
+    return (start, end), before, after
+
+
+def _surest(log_probs: npt.NDArray[np.float32], hypothesis: Hypothesis, place: int) -> int:
+    """Frame of the highest posterior that a character reaches within its span."""
+    first, last = hypothesis.spans[place]
+    return first + int(log_probs[first:last, hypothesis.classes[place]].argmax())
