@@ -127,7 +127,7 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
     type=click.Choice(["auto", "fp32", "bf16"]),
     default="auto",
     show_default=True,
-    help="Arithmetic; auto takes bf16 where the chip computes in it.",
+    help="Arithmetic; auto takes bf16 where the chip is faster in it, and keeps to it when the run goes on.",
 )
 @click.option(
     "--seed",

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ocrnn.errors import ModelError, UsageError
 from ocrnn.storage import write_whole
+from ocrnn.training.precision import Arithmetic
 
 _KEY = "ocrnn-checkpoint"
 
@@ -25,8 +26,8 @@ class Progress:
 
     `epoch` counts from 1 and is the one to go on with; `chunk`, `batch` and `lines` tell how much of it is done (see
     `batches.Position`), `loss` its summed loss; `seconds` is training time over all sittings; `best` is the lowest
-    validation CER (0..1), reached in epoch `best_epoch`; `rate` is the learning rate of the last step; `history` holds
-    one row per finished epoch.
+    validation CER (0..1), reached in epoch `best_epoch`; `rate` is the learning rate of the last step; `precision` is
+    what the run computes in, None before that is settled; `history` holds one row per finished epoch.
     """
 
     epoch: int = 1
@@ -39,6 +40,7 @@ class Progress:
     best: float | None = None
     best_epoch: int = 0
     rate: float = 0.0
+    precision: Arithmetic | None = None
     history: tuple[dict[str, float], ...] = ()
 
 

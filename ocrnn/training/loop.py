@@ -26,7 +26,8 @@ from ocrnn.storage import clear_drafts
 from ocrnn.training.batches import Plan, Position, batches
 from ocrnn.training.checkpoint import Progress, load_checkpoint, read_checkpoint, save_checkpoint
 from ocrnn.training.distributed import ALONE, ProcessLost, Team
-from ocrnn.training.step import Learner, Precision
+from ocrnn.training.precision import Precision, settled
+from ocrnn.training.step import Learner
 from ocrnn.transcribe.reader import Reader
 
 CHECKPOINT = "last.checkpoint"
@@ -46,8 +47,9 @@ class Settings:
 
     The learning rate rises over the first 200 steps, then falls as a cosine to zero at the end of `epochs`, or of
     `minutes` where that comes first. `columns` bounds N times W of a batch, so that long and short lines cost alike.
-    Training stops after `patience` epochs without a better validation CER. "auto" precision is bf16 where the chip
-    computes in it. `deterministic` asks for the same bits from every run on a machine; `minutes` cannot give them.
+    Training stops after `patience` epochs without a better validation CER. "auto" precision is settled once for a run
+    (`precision.settled`) and kept when it goes on. `deterministic` asks for the same bits from every run on a machine;
+    `minutes` cannot give them.
 
     A run that is killed loses a tenth of what it had done, or `checkpoint_seconds` where that is less. Saving takes at
     most a fiftieth of the time: on a slow disk it is done less often.
@@ -129,9 +131,7 @@ def train(
     one ends before its time, rank 0 saves what there is, and all others raise ProcessLost.
     """
     stop = stop or threading.Event()
-    learner = Learner(
-        network, precision=settings.precision, deterministic=settings.deterministic, seed=settings.seed, team=team
-    )
+    learner = Learner(network, deterministic=settings.deterministic, seed=settings.seed, team=team)
     keeper = _Keeper(folder / CHECKPOINT, learner, {**_fingerprint(spec, settings, validation), **options}, settings)
     with team.together():
         progress = keeper.load() if resume else None
@@ -144,6 +144,10 @@ def train(
             save_weights(folder / BEST, network, _scored(spec, scored, 0))
         yield Epoch(0, math.nan, scored, pairs, 0.0, 0.0, 0.0, 0)
     progress = progress or Progress()
+    if progress.precision is None:
+        found = settled(settings.precision, network, team.device, deterministic=settings.deterministic)
+        progress.precision = "bf16" if all(found == "bf16" for found in team.gather(found)) else "fp32"
+    learner.precision = progress.precision
 
     taken = _Taken(1 if team.device.type == "cpu" else _READ_EVERY, settings, team)
     seconds = progress.seconds

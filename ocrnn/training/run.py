@@ -37,7 +37,7 @@ from ocrnn.synth.texts import Texts
 from ocrnn.training.batches import Plan, RealLines, mixed, permuted
 from ocrnn.training.distributed import ALONE, Team
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, train, validate
-from ocrnn.training.step import Precision
+from ocrnn.training.precision import Precision
 from ocrnn.training.tuning import Change, Outcome, Pairs, adapted, freeze, old_kind, parts, read_drawn
 
 NewCharacters = Literal["add", "drop", "fail"]

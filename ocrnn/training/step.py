@@ -5,9 +5,7 @@ On a GPU nothing here waits for it: what a step came to stays on the device unti
 
 from __future__ import annotations
 
-import contextlib
 import os
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,8 +15,7 @@ from torch.nn import functional
 from ocrnn.model.network import Network
 from ocrnn.training.batches import Batch
 from ocrnn.training.distributed import ALONE, Team
-
-Precision = Literal["auto", "fp32", "bf16"]
+from ocrnn.training.precision import Arithmetic
 
 _SHORTCUT_WEIGHT = 0.3
 """Share of the shortcut head's loss (Retsinas et al. 2022, arXiv 2404.11339)."""
@@ -28,15 +25,15 @@ _LONGEST_NORM = 1.0
 class Learner:
     """A network and its optimizer, on the device and in the team that they learn with.
 
-    "auto" precision is bf16 where the chip computes in it. All chance of a step follows from `seed`, the number of the
-    step and the rank, whatever was before: a run that goes on needs no random state.
+    All chance of a step follows from `seed`, the number of the step and the rank, whatever was before: a run that goes
+    on needs no random state. `precision` may be set between two steps.
     """
 
     def __init__(
         self,
         network: Network,
         *,
-        precision: Precision = "auto",
+        precision: Arithmetic = "fp32",
         deterministic: bool = False,
         seed: int = 0,
         team: Team = ALONE,
@@ -45,10 +42,10 @@ class Learner:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
         torch.use_deterministic_algorithms(deterministic)
         self.network = network
+        self.precision = precision
         self.team, self._seed = team, seed
         device = team.device
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._bf16 = precision == "bf16" or (precision == "auto" and bf16_is_fast(device))
         # MPS has no CTC loss; that of CUDA adds up in no fixed order.
         self._ctc_device = torch.device("cpu") if device.type == "mps" or deterministic else device
         # Frozen weights stay out: decay would move them without a gradient.
@@ -86,7 +83,7 @@ class Learner:
 
     def _gradient(self, batch: Batch) -> Tensor:
         """Leave the gradient of the whole batch in the parameters; gives the losses (2,) of both heads."""
-        autocast = torch.autocast(self.team.device.type, torch.bfloat16) if self._bf16 else contextlib.nullcontext()
+        autocast = torch.autocast(self.team.device.type, torch.bfloat16, enabled=self.precision == "bf16")
         with autocast, self.team.watching():
             log_probs, shortcut = self._module(batch.images)
         loss = self._loss(log_probs, batch)
@@ -116,11 +113,3 @@ class _TwoHeads(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities (T, N, C) of both heads."""
         return self.network.training_log_probs(images)
-
-
-def bf16_is_fast(device: torch.device) -> bool:
-    """Tell whether a device computes in bfloat16 natively: CUDA since Ampere, x86 with AMX or AVX-512 BF16."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    probes = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return device.type == "cpu" and any(probe is not None and probe() for probe in probes)

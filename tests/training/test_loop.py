@@ -20,8 +20,9 @@ from ocrnn.errors import TrainingError, UsageError
 from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import Plan, RealLines, permuted
+from ocrnn.training.batches import Batch, Plan, RealLines, permuted
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, train
+from ocrnn.training.step import Learner
 
 SETTINGS = Settings(epochs=3, learning_rate=3e-3, columns=400, precision="fp32", deterministic=True)
 
@@ -90,6 +91,33 @@ def _equal_runs(one: Path, other: Path) -> None:
         mine, theirs = load_file(one / name), load_file(other / name)
         assert mine.keys() == theirs.keys()
         assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
+
+
+def test_a_run_goes_on_in_the_arithmetic_it_began_with(
+    digits: list[Sample], spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timings = iter(["bf16", "fp32"])  # a clock may say one thing today and another tomorrow
+    monkeypatch.setattr("ocrnn.training.loop.settled", lambda *_, **__: next(timings))
+    computed = []
+    learn = Learner.learn
+
+    def noted(self: Learner, batch: Batch, rate: float, step: int) -> torch.Tensor:
+        computed.append(self.precision)
+        return learn(self, batch, rate, step)
+
+    monkeypatch.setattr(Learner, "learn", noted)
+    lesson = Lesson(digits, spec, tmp_path / "run")
+    settings = dataclasses.replace(SETTINGS, epochs=2, precision="auto", deterministic=False)
+    stop = threading.Event()
+    torch.manual_seed(4)
+    network = Network(spec.architecture, spec.charset.classes)
+    for _ in train(network, spec, lesson.plan, lesson.validation, settings, lesson.folder, stop=stop):
+        stop.set()
+    assert set(computed) == {"bf16"}
+    computed.clear()
+    lesson.events(settings, resume=True)
+    assert set(computed) == {"bf16"}
+    assert next(timings) == "fp32", "the run that went on did not ask again"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")

@@ -12,7 +12,7 @@ from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
 from ocrnn.training.batches import Batch, RealLines, batches, permuted
 from ocrnn.training.distributed import Place, Team
-from ocrnn.training.step import Learner, bf16_is_fast
+from ocrnn.training.step import Learner
 
 
 @pytest.fixture
@@ -108,7 +108,6 @@ def test_apple_chips_are_for_a_process_alone(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("ocrnn.training.distributed.distributed.new_group", lambda **_: None)
     assert Team().device == torch.device("mps")
     assert Team(Place(1, 2, 1, "localhost", 1)).device == torch.device("cpu")
-    assert not bf16_is_fast(torch.device("mps"))
 
 
 def test_each_process_of_a_machine_takes_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
