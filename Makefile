@@ -1,5 +1,5 @@
 # Needs: pip install -c constraints.txt -e '.[train,test]'
-.PHONY: check lint types test ci
+.PHONY: check lint types test docs ci
 
 check: lint types test
 
@@ -11,6 +11,10 @@ types:
 
 test:
 	pytest
+
+# A page for each command; a test holds them to the program.
+docs:
+	python docs/make.py
 
 # All of it, in fresh virtual environments, as a stranger would.
 ci:

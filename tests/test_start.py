@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from ocrnn.cli.main import COMMANDS
 
 if TYPE_CHECKING:
     from tests.conftest import Bars
@@ -27,13 +30,13 @@ print(status, *sorted({name.partition(".")[0] for name in sys.modules}), file=sy
 """
 
 
-def began(root: Path, *arguments: str) -> tuple[int, set[str], str]:
+def began(root: Path, *arguments: str, **environment: str) -> tuple[int, set[str], str]:
     """Exit status, packages that came in, and standard output of one call."""
     run = subprocess.run(
         [sys.executable, "-c", PROBE, *arguments],
         capture_output=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": str(root), **environment},
         timeout=60,
     )
     status, *packages = run.stderr.splitlines()[-1].split()
@@ -60,6 +63,27 @@ def test_nothing_heavy_comes_in(root: Path, arguments: list[str], status: int) -
     assert ended == status
     assert "click" in packages
     assert not packages & HEAVY
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_without_waiting(root: Path, shell: str) -> None:
+    told = {"_OCRNN_COMPLETE": f"{shell}_complete"}
+
+    def completed(words: str) -> set[str]:
+        last = words.rpartition(" ")[2]
+        place = last if shell == "fish" else str(words.count(" "))
+        status, packages, out = began(root, COMP_WORDS=words, COMP_CWORD=place, **told)
+        assert status == 0
+        assert not packages & HEAVY
+        return set(re.split(r"[\n,\t]", out))
+
+    assert completed("ocrnn ") >= set(COMMANDS)  # for which every command is imported
+    assert completed("ocrnn train --a") & {"--arch", "--augment", "--data"} == {"--arch", "--augment"}
+    assert completed("ocrnn train --arch ") >= {"fast", "accurate", "paper"}
+    status, packages, script = began(root, _OCRNN_COMPLETE=f"{shell}_source")
+    assert status == 0
+    assert not packages & HEAVY
+    assert "_OCRNN_COMPLETE" in script and "complete" in script
 
 
 def test_reading_never_brings_torch(root: Path, bars: Bars, bars_file: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ _MOST_LINES = 256  # more change the scales no further
 
 @click.command(
     epilog="\b\nocrnn export runs/receipts/best.safetensors -o receipts.onnx\n"
-    "ocrnn export latin --int8 -o fast.onnx; then ocrnn read line.png -m fast.onnx"
+    "ocrnn export latin --int8 -o fast.onnx && ocrnn read line.png -m fast.onnx"
 )
 @click.argument("model")
 @click.option(

@@ -47,6 +47,7 @@ class Program(click.Group):
             return None
         command = import_module(f"ocrnn.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        _name_variables(command, f"OCRNN_{cmd_name}")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -66,13 +67,33 @@ class Program(click.Group):
             ctx.exit(INTERRUPTED)
 
 
+def long_name(option: click.Option) -> str:
+    """An option's name in full, `--batch-size` for -b."""
+    return max(option.opts, key=len)
+
+
+def _name_variables(command: click.Command, prefix: str) -> None:
+    """Name the variable of each option as the option is: click itself goes by its Python name, which `--from` has none.
+
+    An option that names a variable keeps it.
+    """
+    for option in command.params:
+        if isinstance(option, click.Option) and option.envvar is None:
+            option.envvar = f"{prefix}_{long_name(option).removeprefix('--')}".upper().replace("-", "_")
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            _name_variables(inner, f"{prefix}_{name}")
+
+
 @click.group(
     cls=Program,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "OCRNN", "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nocrnn read line.png          the text of one picture\n"
     "ocrnn read scans -o texts    a folder, a text file each\n\n"
     "Every option can stand in the environment: OCRNN_READ_THREADS=2 is `ocrnn read --threads 2`, "
-    "and OCRNN_MODEL is -m for every command.",
+    "and OCRNN_MODEL is -m for every command.\n\n"
+    'The shell completes commands and options after `eval "$(_OCRNN_COMPLETE=bash_source ocrnn)"`, best in ~/.bashrc; '
+    "zsh_source is for zsh, and fish takes `_OCRNN_COMPLETE=fish_source ocrnn | source`.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:

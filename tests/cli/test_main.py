@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-import importlib.util
-import os
+import re
+import shlex
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -15,8 +16,6 @@ from ocrnn.errors import CharsetError, ImageError, ModelError, OutputError, Trai
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
-WRITTEN = [name for name in COMMANDS if importlib.util.find_spec(f"ocrnn.cli.{name}")]
-
 
 def test_help_lists_every_command(run: Run) -> None:
     for flag in ("--help", "-h"):
@@ -27,23 +26,48 @@ def test_help_lists_every_command(run: Run) -> None:
             assert short in result.stdout
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command as it is called, those of groups too."""
+    for name in COMMANDS:
+        command = program.get_command(click.Context(program), name)
+        assert command is not None
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {inner}", below) for inner, below in command.commands.items())
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
 def test_each_command_helps(run: Run, name: str) -> None:
-    result = run(name, "--help")
+    result = run(*name.split(), "--help")
     assert result.exit_code == 0
     assert result.stdout.startswith(f"Usage: ocrnn {name} ")
     assert f"  ocrnn {name}" in result.stdout, "an example"
     assert "\\b" not in result.stdout
-    assert result.stdout == run(name, "-h").stdout
+    assert result.stdout == run(*name.split(), "-h").stdout
+
+
+def examples() -> list[str]:
+    """Calls of ocrnn in the examples of every help text."""
+    epilogs = [program.epilog or "", *(command.epilog or "" for _, command in commands())]
+    blocks = [block for text in epilogs for block in text.split("\n\n") if block.startswith("\b\n")]
+    lines = [re.split(" {2,}", line)[0] for block in blocks for line in block.splitlines()[1:]]
+    calls = [call.strip() for line in lines for call in re.split(r"\||&&", line)]
+    return [call for call in calls if call.startswith("ocrnn ")]
+
+
+@pytest.mark.parametrize("call", examples())
+def test_each_example_is_a_call(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its options and arguments are known to the command, which is not run; its files need not be there."""
+    monkeypatch.setattr(click.Path, "convert", lambda _, value, *__: value)
+    command, words = program.get_command(click.Context(program), shlex.split(call)[1]), shlex.split(call)[2:]
+    assert command is not None
+    if isinstance(command, click.Group) and words:
+        command, words = command.commands[words[0]], words[1:]
+    command.make_context(call, words)
 
 
 def options() -> list[tuple[str, click.Parameter]]:
-    found = []
-    for name in WRITTEN:
-        command = program.get_command(click.Context(program), name)
-        assert command is not None
-        found += [(name, parameter) for parameter in command.params]
-    return found
+    return [(name, parameter) for name, command in commands() for parameter in command.params]
 
 
 @pytest.mark.parametrize(("name", "option"), options(), ids=lambda value: getattr(value, "name", value))
@@ -51,6 +75,28 @@ def test_each_option_explains_itself(name: str, option: click.Parameter) -> None
     if isinstance(option, click.Option):
         assert option.help, f"{name} {option.name}"
         assert option.help.endswith((".", "]")), f"{name} {option.name}"
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "value", "name"),
+    [
+        ("read x.png", "OCRNN_READ_FORMAT", "json", "form"),  # whose names in Python are others
+        ("read x.png", "OCRNN_READ_MAX_PIXELS", "9", "max_pixels"),
+        ("read x.png", "OCRNN_MODEL", "m.onnx", "model"),
+        ("train --data .", "OCRNN_TRAIN_FROM", "latin", "from_model"),
+        ("data stats .", "OCRNN_DATA_STATS_JSON", "1", "as_json"),
+    ],
+)
+def test_a_variable_stands_for_an_option(
+    words: str, variable: str, value: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *rest = words.split()
+    command = program.get_command(click.Context(program), first)
+    if isinstance(command, click.Group):
+        command, rest = command.commands[rest[0]], rest[1:]
+    assert command is not None
+    monkeypatch.setenv(variable, value)
+    assert str(command.make_context(first, rest).params[name]) in (value, "True")
 
 
 def test_version(run: Run) -> None:
@@ -90,10 +136,3 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ocrnn.cli.charsets.command.callback", interrupted)
     result = CliRunner().invoke(program, ["charsets"])
     assert (result.exit_code, result.stderr) == (130, "ocrnn: interrupted\n")
-
-
-def test_shell_completion_knows_the_commands(run: Run) -> None:
-    for words, expected in (("ocrnn re", ["read"]), ("ocrnn read --over", ["--overwrite"])):
-        env = {"_OCRNN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-        lines = run(env={**os.environ, **env}).stdout.splitlines()
-        assert [line.split(",")[1] for line in lines] == expected
