@@ -5,14 +5,21 @@ from __future__ import annotations
 import doctest
 import itertools
 import math
+import re
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ocrnn.charset import Charset
 from ocrnn.decoding import beam
 from ocrnn.decoding.beam import beam_search
+from ocrnn.decoding.characters import alphabet
 from ocrnn.decoding.ctc import Hypothesis, align, greedy, log_probability
+from ocrnn.decoding.guide import Guide, combined
+from ocrnn.decoding.lexicon import lexicon
+from ocrnn.decoding.regex import Regex
 from ocrnn.errors import UsageError
 
 Text = tuple[int, ...]
@@ -197,3 +204,124 @@ def test_raw_logits_are_refused() -> None:
 def test_examples_run() -> None:
     outcome = doctest.testmod(beam)
     assert (outcome.failed, outcome.attempted) == (0, 2)
+
+
+CHARSET = Charset("abA1")
+
+
+class Taste:
+    """A guide with a random score for each class after each other, at the end too, up to `most`."""
+
+    start = 0
+    most = 1.5
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.rows = np.minimum(rng.normal(0.0, 2.0, (CHARSET.classes, CHARSET.classes)), self.most)
+        self.ends = rng.normal(0.0, 2.0, CHARSET.classes).tolist()
+
+    def scores(self, state: int) -> npt.NDArray[np.float64]:
+        row: npt.NDArray[np.float64] = self.rows[state]
+        return row
+
+    def step(self, state: int, number: int) -> int:
+        return number
+
+    def end(self, state: int) -> float:
+        return float(self.ends[state])
+
+    def of(self, text: str) -> float:
+        classes = [0, *CHARSET.encode(text)]
+        return float(sum(self.rows[pair] for pair in itertools.pairwise(classes))) + self.end(classes[-1])
+
+
+def forbid(holds: bool) -> float:
+    return 0.0 if holds else -math.inf
+
+
+def strange(text: str) -> int:
+    return sum(word not in {"a", "A", "ab", "Ab"} for word in re.findall("(?<![1abA])[abA]+", text)) + len(
+        re.findall("1[abA]{3}", text)
+    )
+
+
+Told = tuple[Callable[[], Guide], Callable[[str], float]]
+"""How a guide is made, and the score of a text by other means."""
+
+GUIDES: dict[str, Told] = {
+    "allow": (lambda: alphabet(CHARSET, allow="ab"), lambda text: forbid(set(text) <= set("ab"))),
+    "block": (lambda: alphabet(CHARSET, block="[:upper:]"), lambda text: forbid("A" not in text)),
+    "regex": (lambda: Regex("a[^a]+|1{2}", CHARSET), lambda text: forbid(bool(re.fullmatch("a[^a]+|1{2}", text)))),
+    "lines": (lambda: lexicon(["# lines", "ab1", "aa", "b"], CHARSET), lambda text: forbid(text in ("ab1", "aa", "b"))),
+    "words": (lambda: lexicon(["a", "ab"], CHARSET, cost=1.5), lambda text: -1.5 * strange(text)),
+    "only words": (lambda: lexicon(["a", "ab"], CHARSET, cost=math.inf), lambda text: forbid(strange(text) == 0)),
+    "taste": (lambda: Taste(1), Taste(1).of),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "names", [*((name,) for name in GUIDES), *itertools.combinations(GUIDES, 2), ("block", "regex", "words", "taste")]
+)
+def test_unlimited_beam_with_a_guide_is_every_text_by_probability_and_score(names: tuple[str, ...], seed: int) -> None:
+    log_probs = random_frames(np.random.default_rng(seed), 2 + seed, CHARSET.classes)
+    ranks = {}
+    for classes, probability in all_texts(log_probs).items():
+        score = sum(GUIDES[name][1](CHARSET.decode(classes)) for name in names)
+        if score > -math.inf:
+            ranks[classes] = (math.log(probability), score)
+    expected = sorted(ranks, key=lambda classes: -sum(ranks[classes]))
+    found = beam_search(log_probs, UNLIMITED, guide=combined([GUIDES[name][0]() for name in names]))
+    assert [hypothesis.classes for hypothesis in found] == expected
+    for hypothesis in found:
+        assert (hypothesis.logp, hypothesis.score) == pytest.approx(ranks[hypothesis.classes])
+
+
+@pytest.mark.parametrize("name", GUIDES)
+@pytest.mark.parametrize("width", [1, 3, 16])
+def test_narrow_beam_with_a_guide_is_the_plain_search(name: str, width: int) -> None:
+    for seed in range(8):
+        log_probs = random_frames(np.random.default_rng(seed), 9, CHARSET.classes)
+        guide = GUIDES[name][0]()
+        expected = plain_guided_search(log_probs, width, guide)
+        found = beam_search(log_probs, width, guide=guide)
+        assert [hypothesis.classes for hypothesis in found] == [*expected]
+        assert [hypothesis.logp + hypothesis.score for hypothesis in found] == pytest.approx([*expected.values()])
+
+
+def plain_guided_search(log_probs: Frames, width: int, guide: Guide) -> dict[Text, float]:
+    """As `plain_search`, with each prefix's score asked from the guide anew."""
+
+    def score(text: Text) -> tuple[float, int]:
+        total, state = 0.0, guide.start
+        for number in text:
+            total += guide.scores(state)[number]
+            if total == -math.inf:
+                return total, state
+            state = guide.step(state, number)
+        return total, state
+
+    prefixes: dict[Text, tuple[float, float]] = {(): (1.0, 0.0)}
+    for frame in np.exp(log_probs):
+        grown: dict[Text, tuple[float, float]] = {}
+        for prefix, (in_blank, in_class) in prefixes.items():
+            stays = ((in_blank + in_class) * frame[0], in_class * frame[prefix[-1]] if prefix else 0.0)
+            steps = [(prefix, stays)]
+            for number in range(1, len(frame)):
+                paths = in_blank if prefix[-1:] == (number,) else in_blank + in_class
+                steps.append(((*prefix, number), (0.0, paths * frame[number])))
+            for text, (blank, letter) in steps:
+                before = grown.get(text, (0.0, 0.0))
+                grown[text] = (before[0] + blank, before[1] + letter)
+        ranks = {text: sum(paths) * math.exp(score(text)[0]) for text, paths in grown.items() if sum(paths)}
+        best = sorted((text for text in ranks if ranks[text] > 0), key=lambda text: -ranks[text])[:width]
+        prefixes = {text: grown[text] for text in best}
+    ends = {text: math.log(sum(paths)) + score(text)[0] + guide.end(score(text)[1]) for text, paths in prefixes.items()}
+    return dict(sorted(((t, end) for t, end in ends.items() if end > -math.inf), key=lambda found: -found[1]))
+
+
+def test_nothing_is_found_where_nothing_fits() -> None:
+    log_probs = random_frames(np.random.default_rng(0), 3, CHARSET.classes)
+    assert beam_search(log_probs, 4, guide=Regex("a{4}", CHARSET)) == []
+    both = combined([alphabet(CHARSET, block="a"), Regex("a+", CHARSET)])
+    assert beam_search(log_probs, 4, guide=both) == []
