@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -20,7 +20,7 @@ from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_picture
 from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_file
 from ocrnn.transcribe.batch import STDIN, Picture, find, path_list, targets
-from ocrnn.transcribe.output import FILE_SUFFIXES, Form, Sheet, row
+from ocrnn.transcribe.output import FILE_SUFFIXES, SINGLE, WITH_ALTERNATIVES, Form, open_sheet, row
 
 if TYPE_CHECKING:
     from ocrnn.transcribe.reader import Decoder, Reader, Result
@@ -53,10 +53,11 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     "-f",
     "--format",
     "form",
-    type=click.Choice(["text", "tsv", "json"]),
+    type=click.Choice(get_args(Form)),
     default="text",
     show_default=True,
-    help="text: lines of text; tsv: path, text and confidence; json: an array with the place of each character.",
+    help="text: lines of text; tsv, csv: path, text and confidence; json, jsonl: also the place of each character, as "
+    "an array or an object on each line; hocr, alto (4), page (2019): the same as XML, with words.",
 )
 @options.decoder
 @options.beam_width
@@ -65,7 +66,7 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Further texts for each line, in json; implies --decoder beam.",
+    help="Further texts for each line, in json, jsonl and page; implies --decoder beam.",
 )
 @click.option("--failures", metavar="FILE", type=click.Path(), help="Write path and reason of what could not be read.")
 @click.option("--overwrite", is_flag=True, help="Read again and replace what -o holds already.")
@@ -100,9 +101,10 @@ def command(
 
     Standard input holds a picture, or a list: a file, folder or pattern on each line, or each ended by NUL.
 
-    With -o DIR the text of scans/a/7.png goes to DIR/a/7.txt when the folder scans is read (.tsv and .json in those
-    forms; 7.png.txt where there is a 7.jpg too). Listed paths keep their folders below DIR. What is there already is
-    skipped, so a run that was stopped goes on where it was. With -o FILE there is one file, written when all is read.
+    With -o DIR the text of scans/a/7.png goes to DIR/a/7.txt when the folder scans is read (other forms bring their own
+    suffix, .xml for alto and page; 7.png.txt where there is a 7.jpg too). Listed paths keep their folders below DIR.
+    What is there already is skipped, so a run that was stopped goes on where it was. With -o FILE there is one file,
+    written when all is read; alto and page, which are about one picture, need -o DIR for several.
     """
     chosen = _decoder(decoder, beam_width, alternatives, form)
     if quiet and verbose:
@@ -131,6 +133,9 @@ def command(
         check_place(failures)
     places: dict[Picture, Path] | None = None
     skipped = 0
+    if form in SINGLE and len(pictures) > 1 and (output is None or not _is_folder(output)):
+        count = len(pictures)
+        raise UsageError(f"-f {form}: a file is about one picture, not {count}; give -o DIR for a file for each")
     if output is not None:
         _refuse_picture(output)
         if _is_folder(output):
@@ -143,6 +148,8 @@ def command(
             if os.path.isfile(output) and not overwrite:
                 raise UsageError(f"{output}: is there already; give --overwrite to replace it")
             check_place(output)
+            if form in SINGLE:  # nothing may stand there of a picture that cannot be read
+                places = {pictures[0]: Path(output)}
 
     start = time.perf_counter()
     read = 0
@@ -178,7 +185,7 @@ def command(
                         except OutputError as error:
                             if places is None or is_final(error):
                                 raise
-                            fail(picture.path, str(error))
+                            fail(picture.path, str(error).removeprefix(f"{picture.path}: "))
                     bar.update()
     finally:
         bar.close()
@@ -193,7 +200,7 @@ def command(
 
 def _decoder(decoder: Decoder | None, beam_width: int | None, alternatives: int, form: Form) -> Decoder:
     """The decoder that the options ask for; UsageError where they contradict one another."""
-    if alternatives and form != "json":
+    if alternatives and form not in WITH_ALTERNATIVES:
         raise UsageError(f"--alternatives: has no place in the form {form}; add -f json")
     if decoder == "greedy" and (alternatives or beam_width is not None):
         option = "--alternatives" if alternatives else "--beam-width"
@@ -250,9 +257,9 @@ def _stream(output: str | None, form: Form, alone: bool) -> Iterator[Put]:
     """Everything in one document: a file, or standard output."""
     place: AbstractContextManager[Write] = _stdout() if output is None else whole_file(output)
     with place as write:
-        sheet = Sheet(write, form, alone=alone)
+        sheet = open_sheet(write, form, alone=alone)
         try:
-            yield lambda picture, pages: _add(sheet, picture, pages)
+            yield lambda picture, pages: sheet.add(picture.path, pages)
         finally:
             sheet.close()
 
@@ -265,17 +272,11 @@ def _folder(places: dict[Picture, Path], form: Form) -> Iterator[Put]:
         with refusals(places[picture]):
             places[picture].parent.mkdir(parents=True, exist_ok=True)
         with whole_file(places[picture]) as write:
-            sheet = Sheet(write, form, alone=True)
-            _add(sheet, picture, pages)
+            sheet = open_sheet(write, form, alone=True)
+            sheet.add(picture.path, pages)
             sheet.close()
 
     yield put
-
-
-def _add(sheet: Sheet, picture: Picture, pages: Sequence[Result]) -> None:
-    for page in pages:
-        if not isinstance(page.outcome, ImageError):
-            sheet.add(page.titled(picture.path), page.outcome)
 
 
 @contextmanager

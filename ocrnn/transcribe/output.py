@@ -1,50 +1,94 @@
-"""Readings become text, tsv or json."""
+"""Readings become documents: text, tsv, csv, json or jsonl here; hOCR, ALTO and PAGE each in a module of its own."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ocrnn.reading import Reading
 
 if TYPE_CHECKING:
-    from ocrnn.reading import Character, Reading, Word
+    from ocrnn.reading import Character, Word
+    from ocrnn.transcribe.reader import Result
 
-Form = Literal["text", "tsv", "json"]
+Form = Literal["text", "tsv", "csv", "json", "jsonl", "hocr", "alto", "page"]
+Write = Callable[[bytes], object]
 
 SCHEMA = 1
 """Number of the form of a json record; it rises when a key changes its meaning or goes."""
 
-FILE_SUFFIXES: dict[Form, str] = {"text": ".txt", "tsv": ".tsv", "json": ".json"}
+FILE_SUFFIXES: dict[Form, str] = {
+    "text": ".txt", "tsv": ".tsv", "csv": ".csv", "json": ".json", "jsonl": ".jsonl", "hocr": ".hocr", "alto": ".xml",
+    "page": ".xml",
+}  # fmt: skip
+SINGLE: tuple[Form, ...] = ("alto", "page")
+"""Forms that name one picture, for whose lines a document stands."""
+WITH_ALTERNATIVES: tuple[Form, ...] = ("json", "jsonl", "page")
 
-_HEADS: dict[Form, str] = {"text": "", "tsv": "path\ttext\tconfidence\n", "json": "["}
-_BETWEEN: dict[Form, str] = {"text": "", "tsv": "", "json": ","}
-_TAILS: dict[Form, str] = {"text": "", "tsv": "", "json": "\n]\n"}
+_HEADS: dict[str, str] = {"tsv": "path\ttext\tconfidence\n", "csv": "path,text,confidence\r\n", "json": "["}
+_TAILS: dict[str, str] = {"json": "\n]\n"}
 # A path may hold what ends a field or a record; a backslash stays as it is, for Windows paths are full of them.
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-class Sheet:
-    """Readings written one by one as they come; a whole document as soon as it is closed.
+class Sheet(Protocol):
+    """Readings written one by one as they come; a whole document as soon as it is closed."""
 
-    `write` takes bytes (UTF-8). With `alone`, the form "text" leaves the paths out: one line of text for each reading.
+    def add(self, path: str, results: Sequence[Result]) -> None:
+        """Write what was read of one source, under its path; what could not be read is left out.
+
+        Raises OutputError where the form has no place for it.
+        """
+
+    def close(self) -> None:
+        """End the document."""
+
+
+def open_sheet(write: Write, form: Form, *, alone: bool = False) -> Sheet:
+    """Begin a document in one of the forms; `write` takes its bytes (UTF-8).
+
+    With `alone`, the form "text" leaves the paths out: one line of text for each reading.
     """
+    if form == "hocr":
+        from ocrnn.transcribe.hocr import Hocr
 
-    def __init__(self, write: Callable[[bytes], object], form: Form, *, alone: bool = False) -> None:
-        """Begin a document in one of the forms."""
+        return Hocr(write)
+    if form == "alto":
+        from ocrnn.transcribe.alto import Alto
+
+        return Alto(write)
+    if form == "page":
+        from ocrnn.transcribe.page_xml import PageXml
+
+        return PageXml(write)
+    return Records(write, form, alone=alone)
+
+
+class Records:
+    """A sheet of records, one after another: a line each, or an object of a json array."""
+
+    def __init__(self, write: Write, form: Form, *, alone: bool = False) -> None:
+        """Begin a document in one of the forms of lines."""
         self._write = write
         self._form = form
         self._alone = alone
         self._count = 0
 
-    def add(self, path: str, reading: Reading) -> None:
-        """Write one reading under the path of its picture."""
-        before = _BETWEEN[self._form] if self._count else _HEADS[self._form]
-        self._put(before + record(self._form, path, reading, alone=self._alone))
-        self._count += 1
+    def add(self, path: str, results: Sequence[Result]) -> None:
+        """Write a record for each reading, under the path of its picture."""
+        for result in results:
+            if isinstance(result.outcome, Reading):
+                between = "," if self._form == "json" else ""
+                before = between if self._count else _HEADS.get(self._form, "")
+                self._put(before + record(self._form, result.titled(path), result.outcome, alone=self._alone))
+                self._count += 1
 
     def close(self) -> None:
         """End the document; one without readings gets its head here."""
-        self._put(("" if self._count else _HEADS[self._form]) + _TAILS[self._form])
+        self._put(("" if self._count else _HEADS.get(self._form, "")) + _TAILS.get(self._form, ""))
 
     def _put(self, text: str) -> None:
         if text:
@@ -53,9 +97,13 @@ class Sheet:
 
 
 def record(form: Form, path: str, reading: Reading, *, alone: bool = False) -> str:
-    """One reading in one of the forms: a line, or for json an object on a line of its own after the last comma."""
+    """One reading in one of the forms of lines; for json an object on a line of its own after the last comma."""
     if form == "json":
         return "\n" + json.dumps(_fields(path, reading), ensure_ascii=False)
+    if form == "jsonl":
+        return json.dumps(_fields(path, reading), ensure_ascii=False) + "\n"
+    if form == "csv":
+        return _quoted(path, reading.text, f"{reading.confidence:.4f}")
     if form == "tsv":
         return row(path, reading.text, f"{reading.confidence:.4f}")
     return row(reading.text) if alone else row(path, reading.text)
@@ -64,6 +112,13 @@ def record(form: Form, path: str, reading: Reading, *, alone: bool = False) -> s
 def row(*fields: str) -> str:
     r"""One line of fields with tabs between; a tab or line end inside of a field is written as `\t`, `\n` or `\r`."""
     return "\t".join(field.translate(_ESCAPES) for field in fields) + "\n"
+
+
+def _quoted(*fields: str) -> str:
+    """One record of RFC 4180: commas between, quotes where a field needs them, CR LF behind."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(fields)
+    return line.getvalue()
 
 
 def _fields(path: str, reading: Reading) -> dict[str, object]:

@@ -173,6 +173,38 @@ def test_json_is_an_array_even_of_nothing(run: Run, tmp_path: Path) -> None:
     assert (result.exit_code, json.loads(result.stdout)) == (1, [])
 
 
+@pytest.mark.parametrize(("form", "suffix"), [("csv", "csv"), ("jsonl", "jsonl"), ("hocr", "hocr")])
+def test_forms_of_many_pictures(run: Run, scans: Path, form: str, suffix: str, tmp_path: Path) -> None:
+    data = run("read", "scans", "-f", form).stdout
+    assert all(os.path.join("scans", *name.split("/")) in data for name, _ in IN_ORDER)
+    run("read", "scans", "-f", form, "-o", "out")
+    assert set(texts(tmp_path / "out")) == {name.rpartition(".")[0] + f".{suffix}" for name, _ in IN_ORDER}
+
+
+@pytest.mark.parametrize("form", ["alto", "page"])
+def test_forms_of_one_picture(run: Run, bars: Bars, scans: Path, form: str, tmp_path: Path) -> None:
+    assert 'imageFilename="p9.png"' in run("read", "scans/p9.png", "-f", "page").stdout
+    for arguments in (["-o", "all.xml"], []):
+        result = run("read", "scans", "-f", form, *arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"ocrnn: -f {form}: a file is about one picture, not 5; give -o DIR for a file for each\n"
+        )
+    assert run("read", "scans", "-f", form, "-o", "out").exit_code == 0
+    assert set(texts(tmp_path / "out")) == {name.rpartition(".")[0] + ".xml" for name, _ in IN_ORDER}
+    (tmp_path / "bad.png").write_text("bad")
+    assert run("read", "bad.png", "-f", form, "-o", "bad.xml").exit_code == 1
+    assert not (tmp_path / "bad.xml").exists()
+    pages = [Image.fromarray(bars.draw(text)) for text in ("1", "22")]
+    pages[0].save(tmp_path / "s.tif", save_all=True, append_images=pages[1:])
+    result = run("read", "s.tif", "-f", form, "-o", "s.xml", "--failures", "failed.tsv")
+    assert result.exit_code == (form == "page")
+    if form == "page":
+        assert result.stderr.startswith("ocrnn: s.tif: holds 2 pages, a PAGE file has one; save each by itself")
+        assert Path("failed.tsv").read_text().startswith("s.tif\tholds 2 pages")
+        assert not (tmp_path / "s.xml").exists()
+
+
 # Options
 
 

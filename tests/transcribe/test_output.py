@@ -4,12 +4,16 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 
 import pytest
 
+from ocrnn.errors import ImageError
 from ocrnn.reading import Character, Reading, Word
-from ocrnn.transcribe.output import Form, Sheet, record
+from ocrnn.transcribe.output import FILE_SUFFIXES, Form, open_sheet, record
+from ocrnn.transcribe.reader import Result
+from tests.transcribe.conftest import spaced
 
 READING = Reading(
     text="Grüße ſ",
@@ -24,9 +28,9 @@ READING = Reading(
 
 def document(form: Form, readings: list[tuple[str, Reading]], *, alone: bool = False) -> bytes:
     stream = io.BytesIO()
-    sheet = Sheet(stream.write, form, alone=alone)
-    for path, reading in readings:
-        sheet.add(path, reading)
+    sheet = open_sheet(stream.write, form, alone=alone)
+    for number, (path, reading) in enumerate(readings):
+        sheet.add(path, [Result(number, path, 1, 1, reading)])
     sheet.close()
     return stream.getvalue()
 
@@ -42,6 +46,42 @@ def test_tsv_is_read_back_by_the_csv_module() -> None:
     rows = list(csv.DictReader(io.StringIO(data, newline=""), dialect="excel-tab", quoting=csv.QUOTE_NONE))
     assert rows[0] == {"path": "a b.png", "text": "Grüße ſ", "confidence": "0.8765"}
     assert len(rows) == 2
+
+
+def test_csv_is_that_of_rfc_4180() -> None:
+    odd = Reading('He said "no",\nand went', 0.5, (), 1, 1)
+    data = document("csv", [("a,b.png", odd), ("c.png", READING)])
+    assert data.decode() == (
+        'path,text,confidence\r\n"a,b.png","He said ""no"",\nand went",0.5000\r\nc.png,Grüße ſ,0.8765\r\n'
+    )
+    rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+    assert rows[1] == ["a,b.png", odd.text, "0.5000"]
+    assert document("csv", []) == b"path,text,confidence\r\n"
+
+
+def test_jsonl_is_a_record_of_json_on_each_line_as_soon_as_it_is_there() -> None:
+    assert document("jsonl", []) == b""
+    written: list[bytes] = []
+    sheet = open_sheet(written.append, "jsonl")
+    for count, path in enumerate(("a\nb.png", "b.png"), 1):
+        sheet.add(path, [Result(count, path, 1, 1, READING)])
+        assert len(written) == count
+    (array,) = (json.loads(document("json", [(path, READING)])) for path in ("a\nb.png",))
+    assert json.loads(written[0]) == array[0]
+    assert [line.count(b"\n") for line in written] == [1, 1]
+
+
+@pytest.mark.parametrize("form", FILE_SUFFIXES)
+def test_what_could_not_be_read_is_left_out(form: Form) -> None:
+    def document_of(*results: Result) -> bytes:
+        stream = io.BytesIO()
+        sheet = open_sheet(stream.write, form)
+        sheet.add("a.tif", results)
+        sheet.close()
+        return re.sub(rb"\d+-\d+-\d+T[0-9:+]*", b"now", stream.getvalue())
+
+    failed, read = Result(0, "a.tif", 1, 2, ImageError("bad")), Result(0, "a.tif", 2, 2, spaced("one two"))
+    assert document_of(failed, read) == document_of(read) != document_of(failed)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
