@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
 
-from ocrnn.cli import options
-from ocrnn.cli.main import FAILED, NOTHING_TO_READ
-from ocrnn.cli.progress import bar as progress_bar
+from ocrnn.cli import labelled, options
+from ocrnn.cli.main import FAILED
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,14 +21,7 @@ if TYPE_CHECKING:
     "Exit status: 0 all read, 1 some pictures failed and count as wrong, 2 wrong use, 3 model unusable, "
     "4 no labelled lines, 130 interrupted.",
 )
-@click.option(
-    "--data",
-    required=True,
-    multiple=True,
-    metavar="DIR",
-    type=click.Path(),
-    help="Labelled lines, in any form that `ocrnn train` takes; several are measured as one.",
-)
+@labelled.data
 @options.model
 @options.decoder
 @options.beam_width
@@ -82,18 +73,10 @@ def command(
     """
     if decoder == "greedy" and beam_width is not None:
         raise UsageError("--beam-width: belongs to the beam; leave out --decoder greedy")
-    from ocrnn.data.labels import read_labels
-
-    sets = [read_labels(folder) for folder in data]
-    for problem in (problem for labels in sets for problem in labels.problems):
-        click.echo(f"ocrnn: {problem}", err=True)
-    samples = [sample for labels in sets for sample in labels.samples]
-    if not samples:
-        click.echo(f"ocrnn: {', '.join(data)}: no labelled lines left; mend the labels named above", err=True)
-        ctx.exit(NOTHING_TO_READ)
+    samples = labelled.samples_of(ctx, data)
 
     from ocrnn.evaluation.report import confidence_table, confusion_table, suspect_lines, table, to_json, worst_lines
-    from ocrnn.evaluation.score import evaluate, read_samples
+    from ocrnn.evaluation.score import evaluate
     from ocrnn.evaluation.suspects import suspects
     from ocrnn.image import MAX_PIXELS
     from ocrnn.storage import check_place, write_whole
@@ -108,17 +91,7 @@ def command(
         threads=threads,
         max_pixels=max_pixels or MAX_PIXELS,
     )
-    start = time.perf_counter()
-    bar = progress_bar(len(samples), "lines", shown=not quiet)
-    lines = []
-    for line in read_samples(samples, reader, batch_size=batch_size):
-        lines.append(line)
-        if line.problem:
-            bar.clear()
-            click.echo(f"ocrnn: {line.problem}", err=True)
-        bar.update()
-    bar.close()
-    seconds = time.perf_counter() - start
+    lines = labelled.read(samples, reader, batch_size=batch_size, quiet=quiet)
     evaluation = evaluate(lines)
     doubted = suspects(lines, reader.model.spec.charset, lambda place: reader.posteriors(samples[place]))
     if as_json:
@@ -137,7 +110,5 @@ def command(
 
         about = {"model": model or reader.model.spec.about.get("name", "default"), "data": ", ".join(data)}
         write_whole(page, evaluation_page(evaluation, doubted, samples, worst, about))
-    if not quiet:
-        click.echo(f"ocrnn: {len(lines)} lines in {seconds:.1f} s, {len(lines) / seconds:.1f}/s", err=True)
     if any(line.problem for line in lines):
         ctx.exit(FAILED)

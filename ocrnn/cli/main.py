@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "Teach a model new lines.",
     "check": "Name what would spoil training, line by line.",
     "eval": "Measure a model on labelled lines.",
+    "compare": "Compare two models on the same labelled lines.",
     "export": "Write a trained model as ONNX.",
     "info": "Say what a model is: characters, data, licence, scores.",
     "models": "List the models that come with ocrnn.",

@@ -1,4 +1,4 @@
-"""An evaluation as a page for a browser, with the pictures of the lines it speaks of."""
+"""An evaluation, or two side by side, as a page for a browser, with pictures of the lines it speaks of."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from ocrnn import page
 from ocrnn.data.labels import Sample
 from ocrnn.errors import ImageError
 from ocrnn.evaluation.alignment import visible
+from ocrnn.evaluation.compare import Comparison
 from ocrnn.evaluation.diagram import LEGEND, diagram
 from ocrnn.evaluation.pair import pair
-from ocrnn.evaluation.report import REVIEWED, chance, contexts, figures
+from ocrnn.evaluation.report import REVIEWED, balance, chance, contexts, figures, gap_of, rates, verdict
 from ocrnn.evaluation.score import Evaluation
 from ocrnn.evaluation.suspects import Suspect
 
@@ -36,6 +37,23 @@ def evaluation_page(
         *_worst(evaluation, samples, worst),
     ]
     return page.page("ocrnn eval", parts)
+
+
+def comparison_page(
+    comparison: Comparison, samples: Sequence[Sample], worst: int, about: Mapping[str, object]
+) -> bytes:
+    """A page with the rates of two models, A and B, and the lines that either reads better, with their pictures.
+
+    Arguments as for `evaluation_page`.
+    """
+    parts = [
+        page.facts((*about.items(), ("lines", comparison.first.score.lines))),
+        *_rates(comparison),
+        *_changes(comparison, worst),
+        *_beside(comparison, comparison.lost, samples, worst, "Lines that B reads worse"),
+        *_beside(comparison, comparison.won, samples, worst, "Lines that B reads better"),
+    ]
+    return page.page("ocrnn compare", parts)
 
 
 def _errors(evaluation: Evaluation) -> Iterator[str]:
@@ -112,13 +130,51 @@ def _worst(evaluation: Evaluation, samples: Sequence[Sample], worst: int) -> Ite
         yield _line(evaluation, samples, place, f"{line.edits} wrong, confidence {line.confidence:.2f}")
 
 
+def _rates(comparison: Comparison) -> Iterator[str]:
+    yield f"<p><strong>{page.escaped(verdict(comparison.cer))}.</strong> {page.escaped(balance(comparison))}.</p>"
+    rows = [
+        (name, f"{first:.2f} %", f"{second:.2f} %", f"{second - first:+.2f}", interval)
+        for name, first, second, interval in rates(comparison)
+    ]
+    yield page.table(("errors", "A", "B", "B less A", "95 %"), rows)
+    yield _note(
+        "Unicode form, quotes, dashes and runs of spaces folded. The interval is that of the difference: lines are "
+        "drawn anew, each with what both models read in it; a difference is proven where 0 lies outside."
+    )
+
+
+def _changes(comparison: Comparison, worst: int) -> Iterator[str]:
+    changes = comparison.changes[:worst]
+    if changes:
+        yield "<h2>What one confuses and the other does not</h2>"
+        rows = [(f"{visible(each.truth)} → {visible(each.reading)}", each.first, each.second) for each in changes]
+        yield page.table(("label → read", "A", "B"), rows)
+
+
+def _beside(
+    comparison: Comparison, places: Sequence[int], samples: Sequence[Sample], worst: int, title: str
+) -> Iterator[str]:
+    if not places or not worst:
+        return
+    shown = f"{worst} of {len(places)}" if len(places) > worst else f"{len(places)}"
+    yield f"<h2>{page.escaped(title)}: {shown}</h2>"
+    for place in places[:worst]:
+        first, second = comparison.first.lines[place], comparison.second.lines[place]
+        texts = pair(first.truth, first.reading, ("label", "A")) + pair(first.truth, second.reading, ("label", "B"))
+        yield page.line(first.name, first.problem or gap_of(comparison, place), _picture(samples[place]), texts)
+
+
 def _line(evaluation: Evaluation, samples: Sequence[Sample], place: int, note: str) -> str:
     line = evaluation.lines[place]
+    return page.line(line.name, line.problem or note, _picture(samples[place]), pair(line.truth, line.reading))
+
+
+def _picture(sample: Sample) -> str:
+    """The picture of a line; "" where it is not to be had."""
     try:
-        shown = page.picture(samples[place].load(), line.name)
+        return page.picture(sample.load(), sample.title)
     except ImageError:
-        shown = ""
-    return page.line(line.name, line.problem or note, shown, pair(line.truth, line.reading))
+        return ""
 
 
 def _note(text: str) -> str:

@@ -1,4 +1,4 @@
-"""An evaluation becomes text for a person, or json for a program."""
+"""An evaluation, or two side by side, becomes text for a person or json for a program."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ocrnn.evaluation.alignment import visible
 
 if TYPE_CHECKING:
     from ocrnn.evaluation.calibration import Reliability
+    from ocrnn.evaluation.compare import Comparison, Difference
     from ocrnn.evaluation.confusions import Confusion
     from ocrnn.evaluation.score import Evaluation, ReadSample
     from ocrnn.evaluation.suspects import Suspect
@@ -165,6 +166,106 @@ def figures(score: Score) -> tuple[tuple[str, float, str], ...]:
     )
 
 
+def comparison_text(comparison: Comparison, worst: int) -> str:
+    """Two models side by side as lines of text, and at most `worst` lines that either reads better.
+
+    >>> from ocrnn.evaluation.compare import compare
+    >>> from ocrnn.evaluation.score import ReadSample
+    >>> first = [ReadSample("1", "barn", "bam", 0.8, 2), ReadSample("2", "ab", "ab", 0.9, 0)]
+    >>> second = [ReadSample("1", "barn", "barn", 0.8, 0), ReadSample("2", "ab", "ab", 0.9, 0)]
+    >>> print(comparison_text(compare(first, second), 1))
+    2 lines                     A         B  B less A   95 %
+    characters wrong      33.33 %    0.00 %    -33.33   -50.00 to 0.00
+    words wrong           50.00 %    0.00 %    -50.00   -100.00 to 0.00
+    lines wrong           50.00 %    0.00 %    -50.00
+    No difference is proven: B has fewer characters wrong in 87.5 % of the drawings
+    B reads 1 line better and 0 worse; both read 1 with the same text
+    <BLANKLINE>
+    label  read      A      B
+    rn     m         1      0
+    <BLANKLINE>
+    1   B has 2 fewer wrong
+      is    barn
+      A     bam
+      B     barn
+    """
+    head = f"{f'{_lines(comparison.first.score.lines)}':<18}{'A':>11}{'B':>10}  {'B less A':>8}   95 %"
+    parts = [[head, *(_compared(*rate) for rate in rates(comparison)), verdict(comparison.cer), balance(comparison)]]
+    if worst and comparison.changes:
+        parts.append([f"{'label':<7}{'read':<6}{'A':>5}  {'B':>5}"])
+        parts[-1] += [
+            f"{visible(each.truth):<7}{visible(each.reading):<6}{each.first:>5}  {each.second:>5}"
+            for each in comparison.changes[:worst]
+        ]
+    for places in (comparison.lost, comparison.won):
+        parts.append([_beside(comparison, place) for place in places[:worst]])
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def comparison_json(comparison: Comparison, worst: int) -> str:
+    """One line of json: `schema`, `lines`, both scores, the differences field by field, `proven` among them.
+
+    `won` and `lost` count lines that the second model reads better and worse; at most `worst` of each are listed.
+    """
+
+    def told(difference: Difference) -> dict[str, object]:
+        return {**dataclasses.asdict(difference), "gap": difference.gap, "proven": difference.proven}
+
+    def listed(places: Sequence[int]) -> list[dict[str, object]]:
+        pairs = [(comparison.first.lines[place], comparison.second.lines[place]) for place in places[:worst]]
+        return [
+            {"name": a.name, "truth": a.truth, "first": a.reading, "second": b.reading, "edits": [a.edits, b.edits]}
+            for a, b in pairs
+        ]
+
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "lines": comparison.first.score.lines,
+            "first": dataclasses.asdict(comparison.first.score),
+            "second": dataclasses.asdict(comparison.second.score),
+            "cer": told(comparison.cer),
+            "wer": told(comparison.wer),
+            "won": len(comparison.won),
+            "lost": len(comparison.lost),
+            "alike": comparison.alike,
+            "changes": [dataclasses.asdict(change) for change in comparison.changes],
+            "lost_lines": listed(comparison.lost),
+            "won_lines": listed(comparison.won),
+        },
+        ensure_ascii=False,
+    )
+
+
+def rates(comparison: Comparison) -> list[tuple[str, float, float, str]]:
+    """Name, rate of A, rate of B and interval of their difference, in per cent, of what two models are compared by."""
+
+    def interval(difference: Difference) -> str:
+        return f"{100 * difference.low:.2f} to {100 * difference.high:.2f}"
+
+    cer, wer = comparison.cer, comparison.wer
+    return [
+        ("characters wrong", 100 * cer.first, 100 * cer.second, interval(cer)),
+        ("words wrong", 100 * wer.first, 100 * wer.second, interval(wer)),
+        ("lines wrong", 100 - 100 * comparison.first.score.exact, 100 - 100 * comparison.second.score.exact, ""),
+    ]
+
+
+def verdict(cer: Difference) -> str:
+    """What the comparison of characters comes to, in words."""
+    if cer.low == cer.high == 0:
+        return "No difference: both have as many characters wrong in each line"
+    name, share = ("B", cer.better) if cer.better >= 0.5 else ("A", 1 - cer.better)
+    told = f"{name} has fewer characters wrong in {100 * share:.1f} % of the drawings"
+    return f"{name} reads better: {told[0].upper() + told[1:]}" if cer.proven else f"No difference is proven: {told}"
+
+
+def balance(comparison: Comparison) -> str:
+    """How many lines either model reads better, in words."""
+    won, lost = len(comparison.won), len(comparison.lost)
+    return f"B reads {_lines(won)} better and {lost} worse; both read {comparison.alike} with the same text"
+
+
 def contexts(confusion: Confusion) -> str:
     """Where a confusion was most often met, as text: between what in the label, how often of how many times."""
     inside = visible(confusion.truth) if confusion.truth else ""
@@ -177,3 +278,24 @@ def contexts(confusion: Confusion) -> str:
 def _shown(line: ReadSample) -> str:
     head = f"{line.name}   {line.edits} wrong, confidence {line.confidence:.2f}"
     return f"{head}\n  is    {line.truth}\n  read  {line.problem or line.reading}"
+
+
+def _compared(name: str, first: float, second: float, interval: str) -> str:
+    gap = f"{second - first:+.2f}"
+    return f"{name:<18}{first:>9.2f} %{second:>8.2f} %  {gap:>8}   {interval}".rstrip()
+
+
+def gap_of(comparison: Comparison, place: int) -> str:
+    """How much one model reads a line better than the other, in words."""
+    gap = comparison.second.lines[place].edits - comparison.first.lines[place].edits
+    return f"B has {abs(gap)} {'more' if gap > 0 else 'fewer'} wrong"
+
+
+def _beside(comparison: Comparison, place: int) -> str:
+    a, b = comparison.first.lines[place], comparison.second.lines[place]
+    head = f"{a.name}   {gap_of(comparison, place)}"
+    return f"{head}\n  is    {a.truth}\n  A     {a.reading}\n  B     {b.reading}"
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from ocrnn.data.labels import Sample
-from ocrnn.evaluation.pages import evaluation_page
+from ocrnn.evaluation.compare import compare
+from ocrnn.evaluation.pages import comparison_page, evaluation_page
 from ocrnn.evaluation.score import ReadSample, evaluate
 from ocrnn.evaluation.suspects import Suspect
 
@@ -70,3 +71,19 @@ def test_the_page_has_the_figures_the_diagram_and_the_worst_lines(tmp_path: Path
 def test_a_page_of_what_is_all_right_and_of_what_is_all_lost(tmp_path: Path) -> None:
     for lines in (LINES[:1], LINES[1:]):
         assert b"</html>" in evaluation_page(evaluate(lines), [], [Sample(tmp_path / "none.png", "x")], 5, {})
+
+
+def test_the_page_of_a_comparison(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    Image.fromarray(np.zeros((30, 200), np.uint8)).save(tmp_path / "wrong.png")
+    first = [ReadSample(f"{n}", "ab", "ab" if n else "xb", 0.9, int(not n)) for n in range(6)]
+    second = [ReadSample(f"{n}", "ab", evil if n == 3 else "ab", 0.9, 25 * (n == 3)) for n in range(6)]
+    samples = [Sample(tmp_path / "wrong.png", "ab") for _ in first]
+    seen = Seen(comparison_page(compare(first, second), samples, 3, {"A": evil, "B": "new"}))
+    assert "script" not in seen.tags and seen.text.count(evil) >= 1
+    assert "Lines that B reads worse: 1" in seen.text and "Lines that B reads better: 1" in seen.text
+    assert len(seen.addresses) == 2 and "a → x" in seen.text
+    assert "B has 25 more wrong" in seen.text and "B has 1 fewer wrong" in seen.text
+    assert "both read 4 with the same text" in seen.text
+    without = Seen(comparison_page(compare(first, second), samples, 0, {}))
+    assert not without.addresses

@@ -1,0 +1,124 @@
+"""Two models on the same lines: which reads better, whether chance could make it so, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ocrnn.evaluation.score import Evaluation, ReadSample, evaluate
+from ocrnn.metrics import distance, fold
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An error rate of two models on the same lines, 0..1 each: `gap` is the second's less the first's.
+
+    `low` to `high` is the 95 % interval of the gap from drawing the lines anew, each with what both models made of it
+    (the paired bootstrap, as Bisani and Ney 2004 use it).
+    `better` is the share of these drawings in which the second has the lower rate, those in which both are equal
+    counted half.
+    """
+
+    first: float
+    second: float
+    low: float
+    high: float
+    better: float
+
+    @property
+    def gap(self) -> float:
+        """How much more the second has wrong; below 0 where it reads better."""
+        return self.second - self.first
+
+    @property
+    def proven(self) -> bool:
+        """Tell whether chance in the choice of lines is no likely reason: the interval leaves 0 out."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """A confusion, `truth` read as `reading` (folded), that one model has more often than the other."""
+
+    truth: str
+    reading: str
+    first: int
+    second: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two models made of the same lines, line for line, and their errors in characters and words.
+
+    `won` and `lost` are places of lines that the second reads with fewer and with more wrong characters, the largest
+    gap first; `alike` counts those that both read with the same text after folding. `changes` are the confusions that
+    differ most.
+    """
+
+    first: Evaluation
+    second: Evaluation
+    cer: Difference
+    wer: Difference
+    won: tuple[int, ...]
+    lost: tuple[int, ...]
+    alike: int
+    changes: tuple[Change, ...]
+
+
+def compare(
+    first: Sequence[ReadSample], second: Sequence[ReadSample], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Comparison:
+    """Compare what two models read in the same lines, given in the same order.
+
+    Raises ValueError for other lines, or none.
+    """
+    if [(line.name, line.truth) for line in first] != [(line.name, line.truth) for line in second]:
+        raise ValueError("the two models read different lines; give both the same")
+    one, other = evaluate(first), evaluate(second)
+    words = [fold(line.truth).split() for line in first]
+    one_words, other_words = (
+        [distance(fold(line.reading).split(), truth) for line, truth in zip(lines, words, strict=True)]
+        for lines in (first, second)
+    )
+    one_edits, other_edits = [line.edits for line in first], [line.edits for line in second]
+    gaps = [after - before for before, after in zip(one_edits, other_edits, strict=True)]
+    return Comparison(
+        one,
+        other,
+        _difference(one_edits, other_edits, [len(fold(line.truth)) for line in first], resamples, seed),
+        _difference(one_words, other_words, [len(truth) for truth in words], resamples, seed),
+        tuple(sorted((place for place, gap in enumerate(gaps) if gap < 0), key=lambda place: gaps[place])),
+        tuple(sorted((place for place, gap in enumerate(gaps) if gap > 0), key=lambda place: -gaps[place])),
+        sum(fold(a.reading) == fold(b.reading) for a, b in zip(first, second, strict=True)),
+        _changes(one, other),
+    )
+
+
+def _difference(
+    first: Sequence[int], second: Sequence[int], lengths: Sequence[int], resamples: int, seed: int
+) -> Difference:
+    """Rates of N lines from their edits and the lengths of their truths."""
+    before, after, of = np.array(first), np.array(second), np.array(lengths)
+    rng = np.random.default_rng(seed)
+    gaps = np.empty(resamples)
+    for turn in range(resamples):
+        drawn = rng.integers(len(of), size=len(of))
+        gaps[turn] = (after[drawn] - before[drawn]).sum() / max(1, of[drawn].sum())
+    low, high = np.percentile(gaps, (2.5, 97.5))
+    whole = max(1, int(of.sum()))
+    better = float((gaps < 0).mean() + (gaps == 0).mean() / 2)
+    return Difference(int(before.sum()) / whole, int(after.sum()) / whole, float(low), float(high), better)
+
+
+def _changes(first: Evaluation, second: Evaluation) -> tuple[Change, ...]:
+    before, after = (
+        {(each.truth, each.reading): each.count for each in evaluation.confusions().found}
+        for evaluation in (first, second)
+    )
+    changes = [Change(*slip, before.get(slip, 0), after.get(slip, 0)) for slip in {**before, **after}]
+    differing = [change for change in changes if change.first != change.second]
+    return tuple(sorted(differing, key=lambda change: -abs(change.second - change.first)))
