@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -120,6 +121,11 @@ class Architecture:
                 raise UsageError(f"{option} {value}: no such choice; take one of {', '.join(choices)}")
         changes = {name: value for name, value in (("backbone", backbone), ("cell", cell)) if value is not None}
         return dataclasses.replace(known[preset], **changes)  # type: ignore[arg-type]
+
+    @property
+    def stride(self) -> int:
+        """Columns of a line from one frame to the next: a line cut at a multiple of it keeps its frames."""
+        return math.prod(stage.stride * stage.pool[1] for stage in self.stages)
 
     def frames(self, width: int) -> int:
         """T of a prepared line W pixels wide."""

@@ -24,9 +24,9 @@ Span = tuple[int, int]
 """Frames [first, last) of one character."""
 
 _CELLS = 8_000_000  # cells (frames x texts x states) aligned at a time: 8 MB of moves; a page-wide line has 50,000
-
-
-_SCALED_FRAMES = 8  # float32 log-softmax goes down to about -100 a frame, e**-800 is nothing in float64
+_BLOCK = 8  # frames between two scalings: float32 log-softmax goes down to -100 a frame, e**-800 is nothing in float64
+_WHOLE_STATES = 2048  # texts of over 1,000 characters are summed and aligned in a window that moves along the line
+_LEAST_SHARE = -230.0  # logarithm of the share under which a state is left out of it: 100 orders of magnitude
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def log_probabilities(
 
     Text n belongs to line `lines[n]`, without them to line n, and is read in its frames [first, last) of `spans`,
     without them in all. Several times as fast, in probabilities scaled after every few frames (Rabiner 1989, section
-    V.A). What is 300 orders of magnitude less likely than the best is lost, so a text must be near the best of its
-    frames: one that `greedy` or a beam found, not any text whatever.
+    V.A). What is 300 orders of magnitude less likely than the best is lost, 100 orders where a text has over 1,000
+    characters, so a text must be near the best of its frames: one that `greedy` or a beam found, not any text whatever.
 
     >>> frames = np.log([[[0.5, 0.5]], [[0.25, 0.75]]])
     >>> np.exp(log_probabilities(frames, [[1]])).round(3).tolist()
@@ -129,21 +129,25 @@ def log_probabilities(
     forward = np.exp(_start(states))
     logp = np.zeros(len(texts))
     arrived = np.empty(states.shape)
-    for first in range(0, int(lengths.max(initial=0)), _SCALED_FRAMES):
-        steps = np.arange(first, min(first + _SCALED_FRAMES, lengths.max()))[:, None]  # (frames, 1)
+    low, high = 0, states.shape[1]
+    for first in range(0, int(lengths.max(initial=0)), _BLOCK):
+        if states.shape[1] > _WHOLE_STATES:
+            low, high = _narrowed(forward, low, high, forward >= math.exp(_LEAST_SHARE), 0.0)
+        near, skip, reached = forward[:, low : high + 2], may_skip[:, low:high], arrived[:, low:high]
+        steps = np.arange(first, min(first + _BLOCK, lengths.max()))[:, None]  # (frames, 1)
         over = steps >= lengths
         numbers = np.where(over, 0, starts + steps)[:, :, None]
-        frames = np.exp(log_probs[numbers, owners[:, None], states], dtype=np.float64)  # (frames, N, 2 S + 1)
+        frames = np.exp(log_probs[numbers, owners[:, None], states[:, low:high]], dtype=np.float64)
         if over.any():
             frames[over] = 0.0
             frames[:, :, ::2][over] = 1.0  # behind its frames a text stays where it is, in the blank
-        for frame in frames * within:
-            np.multiply(forward[:, :-2], may_skip, out=arrived)
-            arrived += forward[:, 1:-1]
-            arrived += forward[:, 2:]
-            np.multiply(arrived, frame, out=forward[:, 2:])
-        total = forward.sum(axis=1)
-        np.divide(forward, total[:, None], out=forward, where=total[:, None] > 0)
+        for frame in frames * within[:, low:high]:  # (N, high - low)
+            np.multiply(near[:, :-2], skip, out=reached)
+            reached += near[:, 1:-1]
+            reached += near[:, 2:]
+            np.multiply(reached, frame, out=near[:, 2:])
+        total = near.sum(axis=1)
+        np.divide(near, total[:, None], out=near, where=total[:, None] > 0)
         with np.errstate(divide="ignore"):
             logp += np.log(total)
     with np.errstate(divide="ignore"):
@@ -216,14 +220,22 @@ def _runs(path: Iterable[int]) -> Iterator[tuple[int, Span]]:
 def _best_paths(scores: Scores, texts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
     """Path of T classes with the highest probability among those that collapse to each text (Viterbi)."""
     states, skips = _states(texts, scores.shape[1])
-    moves = np.empty((len(scores), *states.shape), dtype=np.uint8)  # states passed on the way into (frame, text, state)
     forward = _start(states)
-    for frame, move in zip(scores, moves, strict=True):
-        stay, step, jump = forward[:, 2:], forward[:, 1:-1], forward[:, :-2] + skips
-        arrived = np.maximum(stay, step)
-        np.greater(step, stay, out=move.view(np.bool_))
-        move[jump > arrived] = 2
-        forward[:, 2:] = np.maximum(arrived, jump) + frame[states]
+    moves = []  # for each block its first state, and the states passed on the way into (frame, text, state)
+    low, high = 0, states.shape[1]
+    for first in range(0, len(scores), _BLOCK):
+        if states.shape[1] > _WHOLE_STATES:
+            best = forward.max(axis=1, keepdims=True)
+            low, high = _narrowed(forward, low, high, forward >= best + _LEAST_SHARE, -math.inf)
+        near, numbers, skip = forward[:, low : high + 2], states[:, low:high], skips[:, low:high]
+        block = scores[first : first + _BLOCK]
+        moves.append((low, np.empty((len(block), len(texts), high - low), dtype=np.uint8)))
+        for frame, move in zip(block, moves[-1][1], strict=True):
+            stay, step, jump = near[:, 2:], near[:, 1:-1], near[:, :-2] + skip
+            arrived = np.maximum(stay, step)
+            np.greater(step, stay, out=move.view(np.bool_))
+            move[jump > arrived] = 2
+            near[:, 2:] = np.maximum(arrived, jump) + frame[numbers]
     rows = np.arange(len(texts))
     ends = np.array([len(classes) * 2 for classes in texts])
     ends -= forward[rows, ends + 1] > forward[rows, ends + 2]
@@ -233,7 +245,8 @@ def _best_paths(scores: Scores, texts: Sequence[Sequence[int]]) -> Iterator[list
     visited = np.empty((len(scores), len(texts)), dtype=np.intp)
     for frame_number in range(len(scores) - 1, -1, -1):
         visited[frame_number] = ends
-        ends = ends - moves[frame_number, rows, ends]
+        first_state, block_moves = moves[frame_number // _BLOCK]
+        ends = ends - block_moves[frame_number % _BLOCK, rows, ends - first_state]
     yield from np.take_along_axis(states, visited.T, axis=1).tolist()
 
 
@@ -252,6 +265,22 @@ def _states(texts: Sequence[Sequence[int]], classes: int) -> tuple[npt.NDArray[n
     skips = np.full(states.shape, -math.inf)
     skips[:, 3::2][states[:, 3::2] != states[:, 1:-2:2]] = 0.0
     return states, skips
+
+
+def _narrowed(forward: Scores, low: int, high: int, live: npt.NDArray[np.bool_], nothing: float) -> tuple[int, int]:
+    """States [low, high) that can matter in the next block of frames: from the first live one to where the last leads.
+
+    The first of them is a blank, as that of all is.
+    Those left out get the score `nothing`. On a line of 25,000 frames and 5,000 characters some dozens of the 10,000
+    states are live at a time, and going through them all takes a hundred times as long.
+    """
+    found = np.flatnonzero(live[:, low + 2 : high + 2].any(axis=0))
+    if not len(found):  # no path reads as any of the texts, and no window will change that
+        return low, high
+    first, last = low + int(found[0]) // 2 * 2, min(low + int(found[-1]) + 1 + 2 * _BLOCK, forward.shape[1] - 2)
+    forward[:, low : first + 2] = nothing
+    forward[:, last + 2 : high + 2] = nothing
+    return first, last
 
 
 def _start(states: npt.NDArray[np.intp]) -> Scores:

@@ -21,6 +21,7 @@ from ocrnn.decoding.parts import Part, confidences, words
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Character, Reading, Word
+from ocrnn.transcribe import pieces
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -221,7 +222,7 @@ class Reader:
         readings: dict[int, Reading] = {}
         for batch in _batches(window, batch_size):
             images = np.stack([window[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
-            log_probs = tempered(self.model.infer(images), self.model.spec.temperature)  # (T, N, C)
+            log_probs = tempered(pieces.infer(self.model, images), self.model.spec.temperature)  # (T, N, C)
             found = self._decoded(log_probs)
             best = [decoded[0] for decoded in found]
             parts = [words(each.classes, self._spaces) for each in best]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import itertools
 import math
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -180,6 +181,44 @@ def test_align_all_gives_the_same_in_groups(monkeypatch: pytest.MonkeyPatch) -> 
     assert align_all(log_probs, texts) == together
     monkeypatch.setattr(ctc, "_CELLS", 1)
     assert align_all(log_probs, texts) == together == [align(log_probs, text) for text in texts]
+
+
+def long_line(seed: int, letters: int, classes: int = 7) -> tuple[Frames, list[int]]:
+    """A line whose best text is known, four frames to a letter, some of them torn between two letters."""
+    rng = np.random.default_rng(seed)
+    text = rng.integers(1, classes, letters)
+    path = np.stack([np.zeros(letters, int), text, text, np.zeros(letters, int)], axis=1).ravel()
+    logits = rng.normal(0.0, 1.0, (len(path), classes))
+    logits[np.arange(len(path)), path] += rng.choice([4.0, 8.0], len(path))
+    log_probs: Frames = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return log_probs, list(greedy(log_probs).classes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_long_texts_are_summed_and_aligned_the_same_in_a_window(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    line, text = long_line(seed, 150)
+    texts = [text, text[:60] + text[61:], [*text, 1]]
+    together = np.repeat(line[:, None], 3, axis=1)
+    whole = log_probabilities(together, texts), align_all(line, texts)
+    monkeypatch.setattr(ctc, "_WHOLE_STATES", 10)
+    assert log_probabilities(together, texts) == pytest.approx(whole[0], rel=1e-12)
+    assert log_probabilities(together, texts) == pytest.approx([log_probability(line, text) for text in texts])
+    assert align_all(line, texts) == whole[1]
+    hopeless = np.full((20, 1, 7), -np.inf)
+    assert log_probabilities(hopeless, [text[:6]]).tolist() == [-math.inf]
+    with pytest.raises(ValueError, match="no path of 20 frames"):
+        align(hopeless[:, 0], text[:6])
+
+
+def test_a_line_of_25_000_frames_is_summed_and_aligned_in_seconds() -> None:
+    """All states of all frames took 6 s for the sum and as long for the path, and 300 MB."""
+    line, text = long_line(0, 6250)
+    start = time.process_time()
+    (logp,) = log_probabilities(line[:, None], [text])
+    spans = align(line, text)
+    assert time.process_time() - start < 4
+    assert greedy(line).logp < logp < 0.5 * greedy(line).logp  # the sum holds the best path and more
+    assert len(spans) == len(text) and spans[-1][1] > 24_900
 
 
 def test_align_of_nothing() -> None:
