@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 _LABELS = click.Path(exists=True, path_type=Path)
 _STATUSES = "Exit status: 0 every line, 1 all but those named on standard error, 2 wrong use or no labels at all."
 
-_output: options.Option[Any] = click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="A folder that is new or empty.",
-)
 _form: options.Option[Any] = click.option(
     "-f",
     "--form",
@@ -61,7 +53,7 @@ def command() -> None:
     "pack", epilog=f"\b\nocrnn data pack lines -o shards\nocrnn data pack lines -o shards --lines 2000\n\n{_STATUSES}"
 )
 @click.argument("folder", metavar="DIR", type=_LABELS)
-@_output
+@options.new_folder
 @_lines
 @options.quiet
 @click.pass_context
@@ -81,7 +73,7 @@ def pack(ctx: click.Context, folder: Path, output: Path, lines: int, quiet: bool
     epilog="\b\nocrnn data convert pages -o lines -f gt\nocrnn data convert shards -o lines -f jsonl\n\n" + _STATUSES,
 )
 @click.argument("folder", metavar="DIR", type=_LABELS)
-@_output
+@options.new_folder
 @_form
 @_lines
 @options.quiet
@@ -102,7 +94,7 @@ def convert(ctx: click.Context, folder: Path, output: Path, form: str, lines: in
     "ocrnn data split books -o parts --split-by document --val-split 0.2 -f tar\n\n" + _STATUSES,
 )
 @click.argument("folder", metavar="DIR", type=_LABELS)
-@_output
+@options.new_folder
 @_form
 @_lines
 @options.val_split

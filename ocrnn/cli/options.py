@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -54,6 +55,14 @@ split_by: Option[Any] = click.option(
     default="line",
     show_default=True,
     help="Keep the lines of a document on one side of the split.",
+)
+new_folder: Option[Any] = click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A folder that is new or empty.",
 )
 quiet: Option[Any] = click.option(
     "-q", "--quiet", is_flag=True, help="No progress and no summary; what fails is still named."

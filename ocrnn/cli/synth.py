@@ -33,14 +33,7 @@ class Line(NamedTuple):
     "synth",
     epilog="\b\nocrnn synth -o lines\nocrnn synth -o lines -n 50000 --fonts fonts --texts texts --kind receipt",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="A folder that is new or empty.",
-)
+@options.new_folder
 @click.option(
     "-n", "--lines", metavar="N", type=click.IntRange(min=1), default=1000, show_default=True, help="Lines to make."
 )

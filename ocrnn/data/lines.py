@@ -52,6 +52,22 @@ class Store(Sequence[Sample]):
         return self.sample(place % len(self))
 
 
+def by_part(numbers: Numbers, ends: Numbers) -> Iterator[tuple[int, Numbers]]:
+    """Numbers in their order, those of one part that follow one another together: the part, and their numbers in it.
+
+    `ends` are the ends of the parts, as of `Store.blocks`.
+
+    >>> [(part, own.tolist()) for part, own in by_part(np.array([1, 0, 7, 2]), np.array([3, 5, 9]))]
+    [(0, [1, 0]), (2, [2]), (0, [2])]
+    """
+    owners = np.searchsorted(ends, numbers, side="right")
+    starts = np.concatenate(([0], ends[:-1]))
+    cuts = np.flatnonzero(np.diff(owners)) + 1
+    for own, of in zip(np.split(numbers, cuts), np.split(owners, cuts), strict=True):
+        if len(own):
+            yield int(of[0]), own - starts[of[0]]
+
+
 def joined(parts: Iterable[Sequence[Sample]]) -> Sequence[Sample]:
     """Samples of several sequences behind one another: a tuple where all are in memory, else read when asked for."""
     parts = [part for part in parts if len(part)]
@@ -83,17 +99,12 @@ class _Joined(Store):
         return int(self._ends[-1])
 
     def sample(self, number: int) -> Sample:
-        part = int(np.searchsorted(self._ends, number, side="right"))
-        return self._parts[part][number - int(self._ends[part]) + len(self._parts[part])]
+        return next(self.picked(np.array([number])))
 
     def picked(self, numbers: Numbers) -> Iterator[Sample]:
-        owners = np.searchsorted(self._ends, numbers, side="right")
-        cuts = np.flatnonzero(np.diff(owners)) + 1
-        for own, part in zip(np.split(numbers, cuts), np.split(owners, cuts), strict=True):
-            if len(own):
-                lines = self._parts[int(part[0])]
-                local = own - int(self._ends[int(part[0])]) + len(lines)
-                yield from lines.picked(local) if isinstance(lines, Store) else (lines[n] for n in local.tolist())
+        for part, own in by_part(numbers, self._ends):
+            lines = self._parts[part]
+            yield from lines.picked(own) if isinstance(lines, Store) else (lines[number] for number in own.tolist())
 
     def blocks(self) -> list[int]:
         starts = (0, *self._ends.tolist())

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ocrnn.data.formats import TEXT_COLUMNS, column_of, lines_of, only_line
-from ocrnn.data.lines import Numbers, Store
+from ocrnn.data.lines import Numbers, Store, by_part
 from ocrnn.data.samples import Problem, Sample, cleaned, document_of, shortened, text_problem, tolerate
 from ocrnn.data.tar import BLOCK, Member, TarFault, members
 from ocrnn.errors import LabelError
@@ -52,13 +52,9 @@ class ShardLines(Store):
 
     def picked(self, numbers: Numbers) -> Iterator[Sample]:
         """Lines of these numbers; a shard stays open for all that follow one another in it."""
-        owners = np.searchsorted(self._ends, numbers, side="right")
-        cuts = np.flatnonzero(np.diff(owners)) + 1
-        for own, of in zip(np.split(numbers, cuts), np.split(owners, cuts), strict=True):
-            if len(own):
-                shard, starts = self._shards[int(of[0])], self._starts[int(of[0])]
-                first = int(self._ends[int(of[0])]) - len(starts)
-                yield from _lines_at(shard, (starts[number - first] for number in own.tolist()))
+        for shard, own in by_part(numbers, self._ends):
+            starts = self._starts[shard]
+            yield from _lines_at(self._shards[shard], (starts[number] for number in own.tolist()))
 
 
 def read_shards(shards: Iterable[Path], problems: list[Problem], tolerated: Counter[str]) -> Sequence[Sample]:

@@ -8,17 +8,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
+from matplotlib.figure import Figure  # without pyplot, which would look for a screen
 
 from ocrnn.storage import write_whole
-
-matplotlib.use("Agg")  # no screen, no server
 
 
 def save_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Write `history.csv` and `curves.png`, one row and one point for each epoch; raises OutputError."""
-    from matplotlib.figure import Figure
-
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, list(history[0]), lineterminator="\n")
     writer.writeheader()

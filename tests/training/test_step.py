@@ -1,5 +1,9 @@
 import dataclasses
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +112,15 @@ def test_apple_chips_are_for_a_process_alone(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("ocrnn.training.distributed.distributed.new_group", lambda **_: None)
     assert Team().device == torch.device("mps")
     assert Team(Place(1, 2, 1, "localhost", 1)).device == torch.device("cpu")
+
+
+def test_torch_hears_of_the_processor_for_what_apples_chips_lack_before_it_is_there(root: Path) -> None:
+    name = "PYTORCH_ENABLE_MPS_FALLBACK"
+    code = f"import os, sys, ocrnn.training; print('torch' in sys.modules, os.environ[{name!r}])"
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    environment.pop(name, None)
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout == "False 1\n"
 
 
 def test_each_process_of_a_machine_takes_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
