@@ -41,6 +41,20 @@ threads: Option[Any] = click.option(
     metavar="N",
     help="Processor cores to use.  [default: the free ones, at most 8]",
 )
+jobs: Option[Any] = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Lines to read side by side; more than there are cores where a slow disk or network keeps them waiting.  "
+    "[default: the free cores]",
+)
+threads_of_a_job: Option[Any] = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processor cores for each line.  [default: one; for a picture alone the free ones, at most 8]",
+)
 val_split: Option[Any] = click.option(
     "--val-split",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -19,11 +19,13 @@ from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_picture
 from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_file
+from ocrnn.transcribe import parquet
 from ocrnn.transcribe.batch import STDIN, Picture, find, path_list, targets
 from ocrnn.transcribe.output import FILE_SUFFIXES, SINGLE, WITH_ALTERNATIVES, Form, open_sheet, row
+from ocrnn.transcribe.shards import Shard
 
 if TYPE_CHECKING:
-    from ocrnn.transcribe.reader import Decoder, Reader, Result
+    from ocrnn.transcribe.reader import Decoder, Reader, Result, Source
 
 Put = Callable[[Picture, "Sequence[Result]"], None]
 """Writes the pages of one picture, those that could be read."""
@@ -47,7 +49,8 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     metavar="FILE|DIR",
     type=click.Path(),
     help="Write there, not to standard output. A folder that exists, a name with a slash at its end or without a "
-    "suffix is a DIR and gets a file for each picture; anything else is one FILE.",
+    "suffix is a DIR and gets a file for each picture; anything else is one FILE. A .parquet is a table (needs "
+    "ocrnn[parquet]) and takes no -f.",
 )
 @click.option(
     "-f",
@@ -70,9 +73,16 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
 )
 @click.option("--failures", metavar="FILE", type=click.Path(), help="Write path and reason of what could not be read.")
 @click.option("--overwrite", is_flag=True, help="Read again and replace what -o holds already.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Read the I-th of N equal shares; -o all.tsv is then all-I-of-N.tsv, and `ocrnn merge` puts them together. "
+    "auto: the share that Slurm or Kubernetes gives this process.",
+)
 @options.max_pixels
 @options.batch_size(16)
-@options.threads
+@options.jobs
+@options.threads_of_a_job
 @options.quiet
 @options.verbose
 @click.pass_context
@@ -87,8 +97,10 @@ def command(
     alternatives: int,
     failures: str | None,
     overwrite: bool,
+    shard: str | None,
     max_pixels: int | None,
     batch_size: int,
+    jobs: int | None,
     threads: int | None,
     quiet: bool,
     verbose: bool,
@@ -102,11 +114,17 @@ def command(
     Standard input holds a picture, or a list: a file, folder or pattern on each line, or each ended by NUL.
 
     With -o DIR the text of scans/a/7.png goes to DIR/a/7.txt when the folder scans is read (other forms bring their own
-    suffix, .xml for alto and page; 7.png.txt where there is a 7.jpg too). Listed paths keep their folders below DIR.
-    What is there already is skipped, so a run that was stopped goes on where it was. With -o FILE there is one file,
-    written when all is read; alto and page, which are about one picture, need -o DIR for several.
+    suffix, .xml for alto and page; 7.png.txt where there is a 7.jpg too). Listed paths keep their folders below DIR. A
+    tar stands for the pictures in it. What is there already is skipped, so a run that was stopped goes on where it was.
+    With -o FILE there is one file, written when all is read; alto and page, which are about one picture, need -o DIR
+    for several.
     """
-    chosen = _decoder(decoder, beam_width, alternatives, form)
+    table = output is not None and output.lower().endswith(parquet.SUFFIX) and not _is_folder(output)
+    if table:
+        if ctx.get_parameter_source("form") != click.core.ParameterSource.DEFAULT:
+            raise UsageError(f"{output}: a .parquet has a form of its own; leave out -f")
+        parquet.libraries()
+    chosen = _decoder(decoder, beam_width, alternatives, "json" if table else form)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose: contradict one another; give one of them")
     if paths.count(STDIN) > 1:
@@ -114,20 +132,29 @@ def command(
     stdin = _stdin() if STDIN in paths else b""
     listed = path_list(stdin) if STDIN in paths else None
 
+    share = None if shard is None else Shard.parse(shard, os.environ)
+
     found = find(paths, listed=listed)
     failed = list(found.problems)
     if listed == [] and len(paths) > 1:
         failed.append((STDIN, _EMPTY))
+    if share is not None and share.number > 1:
+        failed = []  # the first share tells what leads nowhere
     for path, reason in failed:
         click.echo(f"ocrnn: {path}: {reason}", err=True)
     if not found.pictures:
-        if not failed:
+        if not found.problems:
             reason = _EMPTY if listed == [] else "holds no pictures; give a folder that does"
             click.echo(f"ocrnn: {', '.join(paths)}: {reason}", err=True)
-        ctx.exit(MISUSED if failed else NOTHING_TO_READ)
+        ctx.exit(MISUSED if failed or found.problems else NOTHING_TO_READ)
 
     pictures = list(found.pictures)
-    alone = len(paths) == len(pictures) == 1 and not listed and not os.path.isdir(paths[0])
+    # A picture that was named itself, not found in a folder, a list or a tar, needs no path before its text.
+    alone = len(paths) == len(pictures) == 1 and not listed and not os.path.isdir(paths[0]) and not pictures[0].member
+    if share is not None:
+        # Many write into one folder, but not into one file.
+        failures = failures and share.name(failures)
+        output = output and (output if _is_folder(output) else share.name(output))
     if failures is not None:
         _refuse_picture(failures)
         check_place(failures)
@@ -142,14 +169,17 @@ def command(
             make_folder(output)
             every = list(dict.fromkeys(pictures))
             places = dict(zip(every, targets(every, output, FILE_SUFFIXES[form]), strict=True))
-            pictures = [picture for picture in every if overwrite or not os.path.exists(places[picture])]
-            skipped = len(every) - len(pictures)
+            own = every if share is None else share.part(every)
+            pictures = [picture for picture in own if overwrite or not os.path.exists(places[picture])]
+            skipped = len(own) - len(pictures)
         else:
             if os.path.isfile(output) and not overwrite:
                 raise UsageError(f"{output}: is there already; give --overwrite to replace it")
             check_place(output)
             if form in SINGLE:  # nothing may stand there of a picture that cannot be read
                 places = {pictures[0]: Path(output)}
+    if share is not None and places is None:
+        pictures = list(share.part(pictures))
 
     start = time.perf_counter()
     read = 0
@@ -164,12 +194,14 @@ def command(
 
     try:
         if pictures:
-            reader = _open(model, chosen, beam_width, alternatives, threads, max_pixels)
+            # A picture alone gets all cores: there is nothing to read beside it.
+            beside = jobs or (1 if len(pictures) == 1 else None)
+            reader = _open(model, chosen, beam_width, alternatives, beside, threads, max_pixels)
             if verbose:
                 opened = time.perf_counter() - start
                 click.echo(f"ocrnn: model open after {opened:.2f} s, pictures to read: {len(pictures)}", err=True)
             with _stream(output, form, alone) if places is None else _folder(places, form) as put:
-                results = reader.read_sources(_sources(pictures, stdin), batch_size=batch_size)
+                results = reader.read_sources(_Sources(pictures, stdin), batch_size=batch_size)
                 for picture, pages in zip(pictures, results, strict=True):
                     errors = [(page, page.outcome) for page in pages if isinstance(page.outcome, ImageError)]
                     for page, error in errors:
@@ -187,13 +219,17 @@ def command(
                                 raise
                             fail(picture.path, str(error).removeprefix(f"{picture.path}: "))
                     bar.update()
+        elif output is not None and places is None:
+            with _stream(output, form, alone):
+                pass  # a share of nothing is a file too: it says that nothing is missing
     finally:
         bar.close()
         if failures is not None:
             _write_failures(failures, failed)
-    if verbose or (not quiet and not alone and (failed or skipped)):
+    if verbose or (not quiet and not alone and (failed or skipped or sys.stderr.isatty())):
         seconds = time.perf_counter() - start
-        click.echo(f"ocrnn: {read} read, {skipped} there already, {len(failed)} failed, {seconds:.1f} s", err=True)
+        told = f"{read} read, {skipped} there already, {len(failed)} failed"
+        click.echo(f"ocrnn: {told}, {seconds:.1f} s, {read / seconds:.0f} lines/s", err=True)
     if failed:
         ctx.exit(FAILED)
 
@@ -225,17 +261,22 @@ def _open(
     decoder: Decoder,
     beam_width: int | None,
     alternatives: int,
+    jobs: int | None,
     threads: int | None,
     max_pixels: int | None,
 ) -> Reader:
+    import cv2
+
     from ocrnn.image import MAX_PIXELS
     from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
 
+    cv2.setNumThreads(1)  # its threads would take the cores from the jobs
     return Reader.open(
         model,
         decoder=decoder,
         beam_width=beam_width or BEAM_WIDTH,
         alternatives=alternatives,
+        jobs=jobs,
         threads=threads,
         max_pixels=max_pixels or MAX_PIXELS,
     )
@@ -247,9 +288,24 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _sources(pictures: Iterable[Picture], stdin: bytes) -> Iterator[str | io.BytesIO]:
-    for picture in pictures:
-        yield io.BytesIO(stdin) if picture.path == STDIN else picture.path
+class _Sources:
+    """What the reader opens for each picture, made as it is asked for; their number is known."""
+
+    def __init__(self, pictures: Sequence[Picture], stdin: bytes) -> None:
+        self._pictures = pictures
+        self._stdin = stdin
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __iter__(self) -> Iterator[Source]:
+        from ocrnn.data.samples import Sample
+
+        for picture in self._pictures:
+            if picture.member is not None:
+                yield Sample(Path(picture.tar), "", part=picture.member)
+            else:
+                yield io.BytesIO(self._stdin) if picture.path == STDIN else picture.path
 
 
 @contextmanager
@@ -257,7 +313,8 @@ def _stream(output: str | None, form: Form, alone: bool) -> Iterator[Put]:
     """Everything in one document: a file, or standard output."""
     place: AbstractContextManager[Write] = _stdout() if output is None else whole_file(output)
     with place as write:
-        sheet = open_sheet(write, form, alone=alone)
+        table = output is not None and output.lower().endswith(parquet.SUFFIX)
+        sheet = parquet.ParquetSheet(write) if table else open_sheet(write, form, alone=alone)
         try:
             yield lambda picture, pages: sheet.add(picture.path, pages)
         finally:

@@ -27,6 +27,8 @@ _CELLS = 8_000_000  # cells (frames x texts x states) aligned at a time: 8 MB of
 _BLOCK = 8  # frames between two scalings: float32 log-softmax goes down to -100 a frame, e**-800 is nothing in float64
 _WHOLE_STATES = 2048  # texts of over 1,000 characters are summed and aligned in a window that moves along the line
 _LEAST_SHARE = -230.0  # logarithm of the share under which a state is left out of it: 100 orders of magnitude
+_MASSES = 1_000_000  # cells (frames x lines x states) of the recursion in probabilities at a time: 8 MB
+_NO_CLASS = -1
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,32 @@ def greedy(log_probs: LogProbs) -> Hypothesis:
     >>> greedy(frames).spans
     ((0, 2), (3, 4), (4, 5))
     """
-    _check_shape(log_probs)
-    path = log_probs.argmax(axis=1)
+    return greedy_all([log_probs])[0]
+
+
+def greedy_all(lines: Sequence[LogProbs]) -> list[Hypothesis]:
+    """What `greedy` finds in each of N lines (T, C) of any lengths: of 32 lines, three times as fast as one by one."""
+    if not lines:
+        return []
+    for line in lines:
+        _check_shape(line)
+    paths = [line.argmax(axis=1) for line in lines]
     # The highest of a frame stands for the whole of it: NaN is the highest of whatever holds it.
-    highest = checked(log_probs[np.arange(len(path)), path][:, None])
-    runs = list(_runs(path.tolist()))
-    logp = float(highest[:, 0].sum())
-    return Hypothesis(tuple(number for number, _ in runs), logp, tuple(span for _, span in runs))
+    highest = [line[np.arange(len(path)), path] for line, path in zip(lines, paths, strict=True)]
+    checked(np.concatenate(highest)[:, None])
+    # All paths behind one another, each after a class that is none: where the class changes, a run begins.
+    row = np.concatenate([part for path in paths for part in ((_NO_CLASS,), path)])
+    borders = np.append(np.flatnonzero(np.diff(row, prepend=BLANK)), len(row))
+    seen = row[borders[:-1]] > BLANK
+    firsts, lasts = borders[:-1][seen], borders[1:][seen]
+    starts = np.cumsum([0, *(len(path) + 1 for path in paths)])
+    cuts = np.searchsorted(firsts, starts)
+    found = []
+    for first, last, start, best in zip(cuts, cuts[1:], starts + 1, highest, strict=False):
+        spans = zip((firsts[first:last] - start).tolist(), (lasts[first:last] - start).tolist(), strict=True)
+        classes = row[firsts[first:last]].tolist()
+        found.append(Hypothesis(tuple(classes), float(best.sum(dtype=np.float64)), tuple(spans)))
+    return found
 
 
 def collapse(path: Iterable[int]) -> tuple[int, ...]:
@@ -99,57 +120,63 @@ def log_probability(log_probs: LogProbs, classes: Sequence[int]) -> float:
     return float(np.logaddexp(forward[0, last], forward[0, last - 1]))
 
 
-def log_probabilities(
-    log_probs: LogProbs,
-    texts: Sequence[Sequence[int]],
-    *,
-    lines: Sequence[int] | None = None,
-    spans: Sequence[Span] | None = None,
-) -> Scores:
-    """What `log_probability` gives, (N,), for N texts at once, in lines of equal length; log_probs is (T, lines, C).
+def log_probabilities(lines: Sequence[LogProbs], texts: Sequence[Sequence[int]]) -> Scores:
+    """What `log_probability` gives, (N,), for a text of each of N lines (T, C) of any lengths, many times as fast.
 
-    Text n belongs to line `lines[n]`, without them to line n, and is read in its frames [first, last) of `spans`,
-    without them in all. Several times as fast, in probabilities scaled after every few frames (Rabiner 1989, section
-    V.A). What is 300 orders of magnitude less likely than the best is lost, 100 orders where a text has over 1,000
-    characters, so a text must be near the best of its frames: one that `greedy` or a beam found, not any text whatever.
+    The same recursion in probabilities, scaled after every few frames (Rabiner 1989, section V.A), for many lines at
+    once; what is found for one does not depend on the others. What is 300 orders of magnitude less likely than the best
+    is lost, 100 orders where a text has over 1,000 characters, so a text must be near the best of its line: one that
+    `greedy` or a beam found, not any text whatever.
 
-    >>> frames = np.log([[[0.5, 0.5]], [[0.25, 0.75]]])
-    >>> np.exp(log_probabilities(frames, [[1]])).round(3).tolist()
-    [0.875]
+    >>> frames = np.log([[0.5, 0.5], [0.25, 0.75]])
+    >>> np.exp(log_probabilities([frames, frames[:1]], [[1], [1]])).round(3).tolist()
+    [0.875, 0.5]
     """
-    states, skips = _states(texts, log_probs.shape[2])
-    rows = np.arange(len(texts))
-    owners = rows if lines is None else np.asarray(lines, dtype=np.intp)
-    window = np.asarray(spans if spans is not None else [(0, len(log_probs))] * len(texts), np.intp).reshape(-1, 2)
-    starts, lengths = window[:, 0], window[:, 1] - window[:, 0]
+    scores = np.zeros(len(lines))
+    longest_first = sorted(range(len(lines)), key=lambda n: -len(lines[n]))
+    while longest_first:
+        frames, states = len(lines[longest_first[0]]), 2 * max(len(texts[n]) for n in longest_first) + 1
+        together = 1 if states > _WHOLE_STATES else max(1, _MASSES // (states * max(1, frames)))
+        group = longest_first[:together]
+        scores[group] = _scaled_forward([lines[n] for n in group], [texts[n] for n in group])
+        longest_first = longest_first[together:]
+    return scores
+
+
+def _scaled_forward(lines: Sequence[LogProbs], texts: Sequence[Sequence[int]]) -> Scores:
+    """Log-probability (N,) of a text of each line; no line is longer than the one before it, and a long text alone."""
+    states, skips = _states(texts, min(line.shape[1] for line in lines))
     may_skip = np.exp(skips)
-    ends = np.array([len(text) * 2 + 2 for text in texts], dtype=np.intp)
-    # Shorter texts must not lose mass to states behind them.
-    within = np.arange(2, states.shape[1] + 2) <= ends[:, None]
+    ends = np.array([2 * len(text) + 2 for text in texts])
+    frames = np.array([len(line) for line in lines])
     forward = np.exp(_start(states))
     logp = np.zeros(len(texts))
     arrived = np.empty(states.shape)
     low, high = 0, states.shape[1]
-    for first in range(0, int(lengths.max(initial=0)), _BLOCK):
-        if states.shape[1] > _WHOLE_STATES:
+    narrow = high > _WHOLE_STATES
+    stretch = _BLOCK if narrow else max(1, len(lines[0]))
+    for first in range(0, len(lines[0]), stretch):
+        if narrow:
             low, high = _narrowed(forward, low, high, forward >= math.exp(_LEAST_SHARE), 0.0)
-        near, skip, reached = forward[:, low : high + 2], may_skip[:, low:high], arrived[:, low:high]
-        steps = np.arange(first, min(first + _BLOCK, lengths.max()))[:, None]  # (frames, 1)
-        over = steps >= lengths
-        numbers = np.where(over, 0, starts + steps)[:, :, None]
-        frames = np.exp(log_probs[numbers, owners[:, None], states[:, low:high]], dtype=np.float64)
-        if over.any():
-            frames[over] = 0.0
-            frames[:, :, ::2][over] = 1.0  # behind its frames a text stays where it is, in the blank
-        for frame in frames * within[:, low:high]:  # (N, high - low)
-            np.multiply(near[:, :-2], skip, out=reached)
+        masses = np.zeros((min(stretch, len(lines[0]) - first), len(texts), high - low))
+        for n, line in enumerate(lines):
+            part, own = line[first : first + stretch], states[n, low : min(high, ends[n] - 1)]
+            # What is behind the end of a shorter text stays nothing.
+            np.exp(part[:, own], out=masses[: len(part), n, : len(own)], dtype=np.float64)
+        for number, mass in enumerate(masses, first):
+            going = int(np.searchsorted(-frames, -number))  # lines of more frames than these stand first
+            near, reached = forward[:going, low : high + 2], arrived[:going, low:high]
+            np.multiply(near[:, :-2], may_skip[:going, low:high], out=reached)
             reached += near[:, 1:-1]
             reached += near[:, 2:]
-            np.multiply(reached, frame, out=near[:, 2:])
-        total = near.sum(axis=1)
-        np.divide(near, total[:, None], out=near, where=total[:, None] > 0)
-        with np.errstate(divide="ignore"):
-            logp += np.log(total)
+            np.multiply(reached, mass[:going], out=near[:, 2:])
+            if number % _BLOCK == _BLOCK - 1:
+                # By the largest, not by the sum: that would be rounded by how wide the other texts make the table.
+                largest = near.max(axis=1)
+                np.divide(near, largest[:, None], out=near, where=largest[:, None] > 0)
+                with np.errstate(divide="ignore"):
+                    logp[:going] += np.log(largest)
+    rows = np.arange(len(texts))
     with np.errstate(divide="ignore"):
         scores: Scores = logp + np.log(forward[rows, ends] + np.where(ends > 2, forward[rows, ends - 1], 0.0))
     return scores

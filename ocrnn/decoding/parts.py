@@ -7,10 +7,9 @@ from collections.abc import Collection, Sequence
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from ocrnn.charset import BLANK
-from ocrnn.decoding.ctc import Hypothesis, Span, log_probabilities
+from ocrnn.decoding.ctc import Hypothesis, LogProbs, Span, log_probabilities
 
 Part = tuple[int, int]
 """Characters [first, last) of a text, counted from 0."""
@@ -28,9 +27,9 @@ def words(classes: Sequence[int], spaces: Collection[int]) -> tuple[Part, ...]:
 
 
 def confidences(
-    log_probs: npt.NDArray[np.float32], found: Sequence[Hypothesis], parts: Sequence[Sequence[Part]]
+    lines: Sequence[LogProbs], found: Sequence[Hypothesis], parts: Sequence[Sequence[Part]]
 ) -> list[tuple[float, ...]]:
-    """Confidence (0..1) of each part of each line's text, words above all; log_probs is (T, N, C), `found` its N texts.
+    """Confidence (0..1) of each part of the text found in each of N lines (T, C), words above all.
 
     It means of a part what the probability of its text means of a line: the sum over all paths that read as it, through
     the frames from the surest one of the character before to the surest one of the character after, both being part of
@@ -39,18 +38,18 @@ def confidences(
     their characters' confidences is further off on all but one. For single characters `character_confidences` is
     truer: here they would answer for their neighbours too.
     """
-    asked = [(line, part) for line, its in enumerate(parts) for part in its]
     frames, texts = [], []
-    for line, part in asked:
-        span, before, after = _surroundings(log_probs[:, line], found[line], part)
-        frames.append(span)
-        texts.append((*before, *found[line].classes[slice(*part)], *after))
-    logps = iter(_logps(log_probs, texts, [line for line, _ in asked], frames))
+    for line, text, its in zip(lines, found, parts, strict=True):
+        for part in its:
+            span, before, after = _surroundings(line, text, part)
+            frames.append(line[slice(*span)])
+            texts.append((*before, *text.classes[slice(*part)], *after))
+    logps = iter(_logps(frames, texts))
     return [tuple(math.exp(next(logps)) for _ in its) for its in parts]
 
 
 def exchanges(
-    log_probs: npt.NDArray[np.float32], hypothesis: Hypothesis, candidates: Sequence[Sequence[int]]
+    log_probs: LogProbs, hypothesis: Hypothesis, candidates: Sequence[Sequence[int]]
 ) -> list[tuple[float, ...]]:
     """Probability (0..1) of `candidates[s]` each standing where character s of a text does; log_probs is (T, C).
 
@@ -61,23 +60,19 @@ def exchanges(
     for place, numbers in enumerate(candidates):
         span, before, after = _surroundings(log_probs, hypothesis, (place, place + 1))
         for number in numbers:
-            frames.append(span)
+            frames.append(log_probs[slice(*span)])
             texts.append((*before, *(() if number == BLANK else (number,)), *after))
-    logps = iter(_logps(log_probs[:, None], texts, [0] * len(texts), frames))
+    logps = iter(_logps(frames, texts))
     return [tuple(math.exp(next(logps)) for _ in numbers) for numbers in candidates]
 
 
-def _logps(
-    log_probs: npt.NDArray[np.float32], texts: Sequence[Sequence[int]], lines: Sequence[int], frames: Sequence[Span]
-) -> list[float]:
-    if not texts:
-        return []
-    logps: list[float] = np.minimum(0.0, log_probabilities(log_probs, texts, lines=lines, spans=frames)).tolist()
+def _logps(frames: Sequence[LogProbs], texts: Sequence[Sequence[int]]) -> list[float]:
+    logps: list[float] = np.minimum(0.0, log_probabilities(frames, texts)).tolist()
     return logps
 
 
 def _surroundings(
-    log_probs: npt.NDArray[np.float32], hypothesis: Hypothesis, part: Part
+    log_probs: LogProbs, hypothesis: Hypothesis, part: Part
 ) -> tuple[Span, tuple[int, ...], tuple[int, ...]]:
     """Frames [first, last) that a part is judged in, with the class before it and that after it, none at either end."""
     first, last = part
@@ -87,7 +82,7 @@ def _surroundings(
     return (start, end), before, after
 
 
-def _surest(log_probs: npt.NDArray[np.float32], hypothesis: Hypothesis, place: int) -> int:
+def _surest(log_probs: LogProbs, hypothesis: Hypothesis, place: int) -> int:
     """Frame of the highest posterior that a character reaches within its span."""
     first, last = hypothesis.spans[place]
     return first + int(log_probs[first:last, hypothesis.classes[place]].argmax())

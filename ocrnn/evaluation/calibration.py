@@ -168,7 +168,7 @@ def _read(model: Model, sample: Sample) -> tuple[Numbers, bool]:
     log_probs = np.ascontiguousarray(model.infer(line[None])[:, 0])
     classes = greedy(log_probs).classes
     heated = np.stack([tempered(log_probs, float(temperature)) for temperature in _GRID], axis=1)  # (T, grid, C)
-    curve = log_probabilities(heated, [classes] * len(_GRID))
+    curve = log_probabilities(list(heated.swapaxes(0, 1)), [classes] * len(_GRID))
     return curve, fold(model.spec.charset.decode(classes)) == fold(sample.text)
 
 

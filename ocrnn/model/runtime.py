@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from ocrnn.errors import ModelError, UsageError
 from ocrnn.model import file
+from ocrnn.model.cores import free_cores
 from ocrnn.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -57,6 +57,25 @@ def open_model(name_or_path: str | Path | None = None, *, threads: int | None = 
     return model
 
 
+def share_cores(
+    name_or_path: str | Path | None = None, *, jobs: int | None = None, threads: int | None = None
+) -> tuple[int, int | None]:
+    """How many lines to read side by side with a model, and with how many threads each: together the free cores.
+
+    Side by side goes before threads, which wait for one another at every layer. What is given stays as it is. Torch
+    shares its threads among all that call it, so a .safetensors gets one job, and None as its threads, unless told.
+    Raises ModelError as `find` does.
+    """
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs {jobs}: must be 1 or more")
+    if find(name_or_path).suffix.lower() != ".onnx":
+        return jobs or 1, threads
+    cores = free_cores()
+    if jobs is None:
+        jobs = max(1, cores // (threads or 1))
+    return jobs, threads or max(1, min(cores // jobs, _MOST_THREADS))
+
+
 def shipped() -> list[str]:
     """Names of the models that come with ocrnn."""
     return sorted(path.stem for path in _SHIPPED.glob("*.onnx"))
@@ -93,7 +112,7 @@ class OnnxModel:
 
         self.spec = spec
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(_free_cpus(), _MOST_THREADS)
+        options.intra_op_num_threads = threads or min(free_cores(), _MOST_THREADS)
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         # Threads that spin while they wait take the cores from those that work. Lines/s on 2 cores with 1, 2, 4, 8
@@ -182,10 +201,3 @@ def _prove(path: Path, model: Model) -> None:
             f"{path}: its network answers {found[2]} classes and {found[0]} frames, its description says {expected[2]} "
             f"and {expected[0]}; export it again"
         )
-
-
-def _free_cpus() -> int:
-    """Count the cores this process may run on: `taskset`, Slurm and cpusets may leave it fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -8,10 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from ocrnn.errors import UsageError
 from ocrnn.folders import find_pictures, is_picture, natural_key
+
+if TYPE_CHECKING:
+    from ocrnn.data.tar import Member
 
 STDIN = "-"
 """The argument that stands for standard input: a picture, or a list of paths."""
@@ -20,16 +24,22 @@ STDIN = "-"
 _PLAIN_PICTURE = re.compile(rb"P[1-6]\s+(#[^\n]*\n\s*)*[0-9]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A picture to read: its path as given, the folder argument joined to the file.
 
     `root` counts the characters of the path before the part that is relative to the argument, or to where we are for
-    a path from a list.
+    a path from a list. One that lies in a tar is a `member` of it, and its path goes on with its name there.
     """
 
     path: str
     root: int = 0
+    member: Member | None = None
+
+    @property
+    def tar(self) -> str:
+        """Path of the tar that holds the member."""
+        return self.path if self.member is None else self.path[: -len(self.member.name) - 1]
 
     @property
     def relative(self) -> str:
@@ -48,9 +58,10 @@ class Findings:
 def find(paths: Iterable[str], *, listed: Sequence[str] | None = None) -> Findings:
     """Pictures of files, folders, patterns and `-`, in the order of the arguments.
 
-    A folder is searched recursively, pictures only, in natural order, without dot-files. A pattern is one whose path
-    does not exist and that holds `*`, `?` or `[`: shells that expand none, as on Windows, leave that to us.
-    `listed` are the paths of a list on standard input, which stand for `-`; where it is None, that is a picture.
+    A folder is searched recursively, pictures only, in natural order, without dot-files. A tar that is named stands
+    for the pictures in it, in the order they have there. A pattern is one whose path does not exist and that holds
+    `*`, `?` or `[`: shells that expand none, as on Windows, leave that to us. `listed` are the paths of a list on
+    standard input, which stand for `-`; where it is None, that is a picture.
     """
     pictures: list[Picture] = []
     problems: list[tuple[str, str]] = []
@@ -120,7 +131,7 @@ def _named(path: str, problems: list[tuple[str, str]]) -> Iterable[Picture]:
     if os.path.isdir(path):
         return _folder(path, problems)
     if os.path.exists(path):
-        return [_file(path)]
+        return _members(path, problems) if _is_tar(path) else [_file(path)]
     if glob.has_magic(path):
         matches = list(_pattern(path, problems))
         if not matches:
@@ -153,6 +164,36 @@ def _file(path: str) -> Picture:
     return Picture(path, len(path) - len(os.path.basename(path)))
 
 
+def _is_tar(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() == ".tar"
+
+
+def _members(tar: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
+    """Pictures in a tar, as WebDataset has them; a problem where it ends before its end, or would write elsewhere."""
+    from ocrnn.data.tar import TarFault, members
+
+    root = len(tar) - len(os.path.basename(tar))
+    found = False
+    try:
+        with open(tar, "rb") as stream:
+            for _, member in members(stream):
+                if not is_picture(member.name):
+                    continue
+                found = True
+                name = PurePosixPath(member.name)
+                if name.is_absolute() or os.pardir in name.parts or "\0" in member.name:
+                    problems.append((f"{tar}/{member.name}", "its name leads out of the tar; pack it again"))
+                else:
+                    yield Picture(f"{tar}/{member.name}", root, member)
+    except TarFault as fault:
+        problems.append((tar, f"{fault}; pack it again"))
+    except OSError as fault:
+        problems.append((tar, f"cannot be read ({fault.strerror}); check the path and its rights"))
+    else:
+        if not found:
+            problems.append((tar, "holds no pictures; give a tar that does"))
+
+
 def _folder(folder: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
     def unreadable(error: UsageError) -> None:
         place, _, reason = str(error).partition(": ")
@@ -167,7 +208,15 @@ def _folder(folder: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
 def _pattern(pattern: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
     seen: set[str] = set()
     for path in sorted(glob.glob(pattern, recursive=True), key=natural_key):
-        below = _folder(path, problems) if os.path.isdir(path) else [_file(path)] if is_picture(path) else []
+        below = (
+            _folder(path, problems)
+            if os.path.isdir(path)
+            else _members(path, problems)
+            if _is_tar(path)
+            else [_file(path)]
+            if is_picture(path)
+            else []
+        )
         for picture in below:
             if picture.path not in seen:
                 seen.add(picture.path)

@@ -99,9 +99,9 @@ class Records:
 def record(form: Form, path: str, reading: Reading, *, alone: bool = False) -> str:
     """One reading in one of the forms of lines; for json an object on a line of its own after the last comma."""
     if form == "json":
-        return "\n" + json.dumps(_fields(path, reading), ensure_ascii=False)
+        return "\n" + json.dumps(fields(path, reading), ensure_ascii=False)
     if form == "jsonl":
-        return json.dumps(_fields(path, reading), ensure_ascii=False) + "\n"
+        return json.dumps(fields(path, reading), ensure_ascii=False) + "\n"
     if form == "csv":
         return _quoted(path, reading.text, f"{reading.confidence:.4f}")
     if form == "tsv":
@@ -121,7 +121,8 @@ def _quoted(*fields: str) -> str:
     return line.getvalue()
 
 
-def _fields(path: str, reading: Reading) -> dict[str, object]:
+def fields(path: str, reading: Reading) -> dict[str, object]:
+    """Keys and values of one reading, as json and Parquet have them."""
     return {
         "schema": SCHEMA,
         # JSON is UTF-8 to the letter: a byte of a file name that is none becomes U+FFFD.

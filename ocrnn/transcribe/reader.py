@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +18,13 @@ import numpy.typing as npt
 from ocrnn.charset import BLANK
 from ocrnn.data.samples import Sample
 from ocrnn.decoding.beam import beam_search
-from ocrnn.decoding.ctc import Hypothesis, character_confidences, greedy, log_probabilities, tempered
+from ocrnn.decoding.ctc import Hypothesis, LogProbs, character_confidences, greedy_all, log_probabilities, tempered
 from ocrnn.decoding.parts import Part, confidences, words
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Character, Reading, Word
 from ocrnn.transcribe import pieces
+from ocrnn.transcribe.pipeline import in_turn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,10 +39,11 @@ BEAM_WIDTH = 16
 BATCH_SIZE = 16
 """Lines of equal width that go through the network together."""
 
-_BATCHES_IN_WINDOW = 8
+_BATCHES_IN_LOT = 8
 _BATCH_COLUMNS = 32_768
 """Columns of all lines of a batch: a very wide line goes alone, so that memory has one bound."""
-_WINDOW_COLUMNS = 8 * _BATCH_COLUMNS
+_WINDOW_COLUMNS = 4 * _BATCH_COLUMNS
+"""Columns of all lines that are decoded together: 60 MB of them and their log-probabilities, for each job."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,12 @@ class Reader:
         decoder: Decoder = "greedy",
         beam_width: int = BEAM_WIDTH,
         alternatives: int = 0,
+        jobs: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Read with an open model, or anything that has its `spec` and `infer`.
 
+        `jobs` is how many threads `read_many` reads with, side by side; `infer` is then called from all of them.
         `alternatives` is how many further texts each reading brings; they come from the beam, which is then at least
         one wider than their number. Raises UsageError for options that contradict one another.
         """
@@ -109,6 +115,7 @@ class Reader:
         for option, value, least in (
             ("beam width", beam_width, 1),
             ("alternatives", alternatives, 0),
+            ("jobs", jobs, 1),
             ("max pixels", max_pixels, 1),
         ):
             if value < least:
@@ -120,6 +127,7 @@ class Reader:
         self._decoder = decoder
         self._beam_width = max(beam_width, alternatives + 1)
         self._alternatives = alternatives
+        self._jobs = jobs
         self._max_pixels = max_pixels
 
     @classmethod
@@ -130,17 +138,26 @@ class Reader:
         decoder: Decoder = "greedy",
         beam_width: int = BEAM_WIDTH,
         alternatives: int = 0,
+        jobs: int | None = None,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> Reader:
         """Open a model by its name or file, the shipped default where none is given; ModelError if it is unusable.
 
-        `threads` bounds the processor cores one batch uses; without it, the free ones, at most 8.
+        `jobs` is how many lines are read side by side, `threads` how many processor cores each of them may use. What
+        is left out is chosen so that together they use the free cores once (see `runtime.share_cores`).
         """
-        from ocrnn.model.runtime import open_model
+        from ocrnn.model.runtime import open_model, share_cores
 
-        opened = open_model(model, threads=threads)
-        return cls(opened, decoder=decoder, beam_width=beam_width, alternatives=alternatives, max_pixels=max_pixels)
+        jobs, threads = share_cores(model, jobs=jobs, threads=threads)
+        return cls(
+            open_model(model, threads=threads),
+            decoder=decoder,
+            beam_width=beam_width,
+            alternatives=alternatives,
+            jobs=jobs,
+            max_pixels=max_pixels,
+        )
 
     def read(self, source: Source) -> Reading:
         """Read a picture of one line; ImageError if it cannot be opened or holds several pages."""
@@ -163,7 +180,7 @@ class Reader:
 
         Raises ImageError if it cannot be opened or holds several pages.
         """
-        first, *others = self._pages([source])
+        first, *others = self._pages([(0, source)])
         if others:
             raise ImageError(f"{_name(source)}: holds {1 + len(others)} pages; give one of them")
         if isinstance(first.line, ImageError):
@@ -173,9 +190,10 @@ class Reader:
     def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
         """Read any number of pictures in flat memory; results come in the order of the sources, page by page.
 
-        Sources are drawn a window at a time: a small one first, so that the first result is soon there, then up to
-        eight batches. Only lines of equal width share a batch and none is padded, so that a line reads the same alone
-        and in company. A picture that cannot be read is a Result with an ImageError and stops nothing.
+        Sources are drawn a few at a time, so that the first result is soon there, then up to eight batches, and each
+        lot is opened, prepared, read and decoded by one of the reader's jobs while others do the same with the next.
+        Only lines of equal width share a batch and none is padded, so that a line reads the same alone and in company.
+        A picture that cannot be read is a Result with an ImageError and stops nothing.
         """
         if batch_size < 1:
             raise UsageError(f"batch size {batch_size}: too small; give 1 or more")
@@ -191,16 +209,22 @@ class Reader:
                 pages = []
 
     def _read_many(self, sources: Iterable[Source], batch_size: int) -> Iterator[Result]:
-        most = 1
-        pages = self._pages(sources)
-        while window := _window(pages, most):
-            yield from self._read_window(window, batch_size)
-            most = min(2 * most, _BATCHES_IN_WINDOW * batch_size)
+        lots = _lots(sources, _BATCHES_IN_LOT * batch_size, self._jobs)
+        for results in in_turn(lambda lot: self._read_lot(lot, batch_size), lots, self._jobs):
+            yield from results
 
-    def _pages(self, sources: Iterable[Source]) -> Iterator[_Page]:
+    def _read_lot(self, lot: Iterable[tuple[int, Source]], batch_size: int) -> list[Result]:
+        """Results of some sources with their numbers, as many pages at a time as memory has room for."""
+        pages = self._pages(lot)
+        results: list[Result] = []
+        while window := _window(pages):
+            results += self._read_window(window, batch_size)
+        return results
+
+    def _pages(self, lot: Iterable[tuple[int, Source]]) -> Iterator[_Page]:
         """Every page of every source, opened and prepared only when it is asked for."""
         line_format = self.model.spec.line_format
-        for number, source in enumerate(sources):
+        for number, source in lot:
             name = _name(source)
             try:
                 if isinstance(source, Sample):
@@ -219,41 +243,37 @@ class Reader:
                 yield _Page(number, name, page, len(greys), line, width_px=grey.shape[1], height_px=grey.shape[0])
 
     def _read_window(self, window: Sequence[_Page], batch_size: int) -> Iterator[Result]:
-        readings: dict[int, Reading] = {}
+        lines: dict[int, LogProbs] = {}
         for batch in _batches(window, batch_size):
             images = np.stack([window[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
             log_probs = tempered(pieces.infer(self.model, images), self.model.spec.temperature)  # (T, N, C)
-            found = self._decoded(log_probs)
-            best = [decoded[0] for decoded in found]
-            parts = [words(each.classes, self._spaces) for each in best]
-            sure = confidences(log_probs, best, parts)
-            for n, position in enumerate(batch):
-                readings[position] = self._reading(
-                    log_probs[:, n], found[n], list(zip(parts[n], sure[n], strict=True)), window[position]
-                )
+            lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
+        texts = self._decoded(list(lines.values()))
+        best = [found[0] for found in texts]
+        parts = [words(found.classes, self._spaces) for found in best]
+        sure = confidences(list(lines.values()), best, parts)
+        readings = {
+            position: self._reading(line, found, list(zip(its, probabilities, strict=True)), window[position])
+            for (position, line), found, its, probabilities in zip(lines.items(), texts, parts, sure, strict=True)
+        }
         for position, page in enumerate(window):
             yield page.result(page.line if isinstance(page.line, ImageError) else readings[position])
 
-    def _decoded(self, log_probs: npt.NDArray[np.float32]) -> list[list[Hypothesis]]:
-        """The best text of each line of (T, N, C) and the further ones asked for; `logp` is over all paths."""
-        lines = [np.ascontiguousarray(log_probs[:, n]) for n in range(log_probs.shape[1])]
+    def _decoded(self, lines: Sequence[LogProbs]) -> list[list[Hypothesis]]:
+        """The best text of each line (T, C) and the further ones asked for; `logp` is over all paths."""
         if self._decoder == "beam":
             return [
-                beam_search(line, width=self._beam_width, best=1 + self._alternatives)
+                beam_search(np.ascontiguousarray(line), width=self._beam_width, best=1 + self._alternatives)
                 or [Hypothesis((), -math.inf, ())]
                 for line in lines
             ]
-        found = [greedy(line) for line in lines]
+        found = greedy_all(lines)
         # The greedy path is only one of all paths to its text.
-        logps = log_probabilities(log_probs, [best.classes for best in found])
+        logps = log_probabilities(lines, [best.classes for best in found])
         return [[replace(best, logp=float(logp))] for best, logp in zip(found, logps, strict=True)]
 
     def _reading(
-        self,
-        log_probs: npt.NDArray[np.float32],
-        decoded: Sequence[Hypothesis],
-        words: Sequence[tuple[Part, float]],
-        page: _Page,
+        self, log_probs: LogProbs, decoded: Sequence[Hypothesis], words: Sequence[tuple[Part, float]], page: _Page
     ) -> Reading:
         """Reading of one line from its log-probabilities (T, C), the texts found in them, the best first, and words."""
         spec = self.model.spec
@@ -273,7 +293,7 @@ class Reader:
             ),
         )
 
-    def _characters(self, best: Hypothesis, log_probs: npt.NDArray[np.float32], page: _Page) -> tuple[Character, ...]:
+    def _characters(self, best: Hypothesis, log_probs: LogProbs, page: _Page) -> tuple[Character, ...]:
         """Characters with their spans brought from frames to pixels of the picture as it was given."""
         line_format = self.model.spec.line_format
         columns_per_frame = page.columns / max(1, len(log_probs))
@@ -315,11 +335,27 @@ def _name(source: Source) -> str:
     return str(getattr(source, "filename", "") or "picture")
 
 
-def _window(pages: Iterator[_Page], most: int) -> list[_Page]:
-    """The next pages to read together: at most so many, and few when they are wide."""
+def _lots(sources: Iterable[Source], most: int, jobs: int) -> Iterator[list[tuple[int, Source]]]:
+    """Sources with their numbers, in lots: small ones first, so that results are soon there, then up to `most`.
+
+    Where the number of sources is known the lots become small again towards the end, so that the jobs end together.
+    """
+    numbered = enumerate(sources)
+    left = operator.length_hint(sources, sys.maxsize)
+    size = 1
+    while lot := list(itertools.islice(numbered, size)):
+        yield lot
+        left -= len(lot)
+        size = min(2 * size, most)
+        if jobs > 1:
+            size = max(min(size, left // (2 * jobs)), 1)
+
+
+def _window(pages: Iterator[_Page]) -> list[_Page]:
+    """The next pages to read together: few when they are wide."""
     window: list[_Page] = []
     columns = 0
-    for page in itertools.islice(pages, most):
+    for page in pages:
         window.append(page)
         columns += page.columns
         if columns >= _WINDOW_COLUMNS:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -230,6 +231,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "decoder": "greedy",
             "beam_width": reader.BEAM_WIDTH,
             "alternatives": 0,
+            "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
         }
@@ -247,6 +249,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
         (["--beam-width", "4"], {"decoder": "beam", "beam_width": 4}),
         (["--alternatives", "3", "-f", "json"], {"decoder": "beam", "alternatives": 3}),
         (["--threads", "2"], {"threads": 2}),
+        (["-j", "3"], {"jobs": 3}),
         (["--max-pixels", "2000"], {"max_pixels": 2000}),
     ],
 )
@@ -256,6 +259,11 @@ def test_options_reach_the_reader(
     bars.save(tmp_path / "a.png", "1")
     assert run("read", "a.png", *arguments).exit_code == 0
     assert opened[0].items() >= expected.items()
+
+
+def test_several_pictures_share_the_cores(run: Run, scans: Path, opened: list[Any]) -> None:
+    run("read", "scans")
+    assert opened[0]["jobs"] is None
 
 
 def test_the_environment_stands_for_options(run: Run, bars: Bars, tmp_path: Path, opened: list[Any]) -> None:
@@ -498,6 +506,122 @@ def test_a_file_that_cannot_be_written_fails_alone(run: Run, scans: Path, tmp_pa
     assert texts(tmp_path / "out") == {"a": "in the way", "p9.txt": "9\n", "p10.txt": "10\n", "z.txt": "5\n"}
     assert (tmp_path / "failed.tsv").read_text().count("cannot be written") == 2
     assert "3 read, 0 there already, 2 failed" in result.stderr
+
+
+# Shares, tars and tables
+
+
+def test_shares_together_are_the_whole(run: Run, scans: Path, tmp_path: Path) -> None:
+    parts = [run("read", "scans", "--shard", f"{number}/3") for number in (1, 2, 3)]
+    assert all(part.exit_code == 0 and part.stderr == "" for part in parts)
+    assert "".join(part.stdout for part in parts) == printed()
+    for number in (3, 1, 2):
+        run("read", "scans", "--shard", f"{number}/3", "-o", "out")
+    assert texts(tmp_path / "out") == WRITTEN
+
+
+def test_shares_take_their_place_from_all_pictures(run: Run, bars: Bars, tmp_path: Path) -> None:
+    """What collides does so in the whole folder, and what one share has done does not move the others."""
+    for name in ("z.bmp", "z.png"):
+        bars.save(tmp_path / "in" / name, "5")
+    run("read", "in", "--shard", "1/2", "-o", "out")
+    run("read", "in", "--shard", "2/2", "-o", "out")
+    assert texts(tmp_path / "out") == {"z.bmp.txt": "5\n", "z.png.txt": "5\n"}
+
+
+def test_shares_write_files_of_their_own(run: Run, scans: Path, tmp_path: Path) -> None:
+    (scans / "bad.png").write_text("bad")
+    for number in range(1, 9):
+        environment = {"SLURM_ARRAY_TASK_ID": str(number), "SLURM_ARRAY_TASK_COUNT": "8", "SLURM_ARRAY_TASK_MIN": "1"}
+        arguments = ["scans", "no", "--shard", "auto", "-f", "tsv", "-o", "all.tsv", "--failures", "bad.tsv"]
+        result = run("read", *arguments, env=environment)
+        assert result.exit_code in (0, 1)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {f"all-{number}-of-8.tsv" for number in range(1, 9)} <= names
+    failures = [(tmp_path / f"bad-{number}-of-8.tsv").read_text() for number in range(1, 9)]
+    assert "".join(failures).count("\n") == 2, "what leads nowhere is told once"
+    result = run("merge", *sorted(map(str, tmp_path.glob("all-*-of-8.tsv"))), "-o", "all.tsv")
+    assert (result.exit_code, result.stderr) == (0, "ocrnn: 5 lines of 8 shares\n")
+    assert (tmp_path / "all.tsv").read_text() == run("read", "scans", "-f", "tsv").stdout
+
+
+def test_a_share_is_refused_before_the_work(run: Run, scans: Path, opened: list[Any]) -> None:
+    result = run("read", "scans", "--shard", "4/3")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert not opened
+
+
+def packed(path: Path, folder: Path, names: list[str]) -> None:
+    with tarfile.open(path, "w") as tar:
+        for name in names:
+            tar.add(folder / name, name)
+
+
+def test_a_tar_stands_for_its_pictures(run: Run, scans: Path, tmp_path: Path) -> None:
+    names = ["p9.png", "p9.gt.txt", "a/x.jpg", "z.bmp"]
+    packed(tmp_path / "s.tar", scans, names)
+    (scans / "bad.png").write_text("bad")
+    packed(tmp_path / "t.tar", scans, ["bad.png", "p10.png"])
+    result = run("read", "*.tar")
+    assert result.exit_code == 1
+    assert result.stdout == "s.tar/p9.png\t9\ns.tar/a/x.jpg\t407\ns.tar/z.bmp\t5\nt.tar/p10.png\t10\n"
+    assert result.stderr.startswith("ocrnn: t.tar/bad.png: not a picture; ")
+    run("read", "s.tar", "t.tar", "-o", "out")
+    expected = {"s.tar/p9.txt": "9\n", "s.tar/a/x.txt": "407\n", "s.tar/z.txt": "5\n", "t.tar/p10.txt": "10\n"}
+    assert texts(tmp_path / "out") == expected
+
+
+def test_a_tar_that_is_cut_off_is_read_as_far_as_it_goes(run: Run, scans: Path, tmp_path: Path) -> None:
+    packed(tmp_path / "s.tar", scans, ["p9.png", "z.bmp"])
+    (tmp_path / "s.tar").write_bytes((tmp_path / "s.tar").read_bytes()[:2000])
+    result = run("read", "s.tar")
+    assert (result.exit_code, result.stdout) == (1, "s.tar/p9.png\t9\n")
+    assert result.stderr.startswith("ocrnn: s.tar: the shard is cut off or damaged; ")
+    packed(tmp_path / "empty.tar", scans, ["p9.gt.txt"])
+    result = run("read", "empty.tar")
+    assert (result.exit_code, result.stderr) == (2, "ocrnn: empty.tar: holds no pictures; give a tar that does\n")
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "a/../../evil.png"])
+def test_nothing_is_written_outside_of_the_folder(run: Run, scans: Path, tmp_path: Path, name: str) -> None:
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        member = tarfile.TarInfo(name)
+        data = (scans / "p9.png").read_bytes()
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+        tar.add(scans / "p10.png", "p10.png")
+    result = run("read", "s.tar", "-o", "deep/out")
+    assert (result.exit_code, texts(tmp_path / "deep")) == (1, {"out/s.tar/p10.txt": "10\n"})
+    assert "its name leads out of the tar" in result.stderr
+
+
+def test_a_table(run: Run, scans: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (scans / "bad.png").write_text("bad")
+    assert run("read", "scans", "-o", "all.parquet").exit_code == 1
+    found = parquet.read_table(tmp_path / "all.parquet").to_pylist()
+    expected = json.loads(run("read", "scans", "-f", "json").stdout)
+    assert [record.pop("schema") for record in expected] == [1] * 5
+    for record, other in zip(found, expected, strict=True):
+        assert record["confidence"] == pytest.approx(other.pop("confidence"), rel=1e-6)
+        for part, another in zip(
+            record["words"] + record["characters"], other["words"] + other["characters"], strict=True
+        ):
+            assert part.pop("text") == another.pop("text")
+            assert part == pytest.approx(another, rel=1e-6)
+        assert record == {**record, **other, "words": record["words"], "characters": record["characters"]}
+    result = run("read", "scans", "-o", "all.parquet", "-f", "json")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+
+
+def test_a_table_without_its_library_is_refused_before_the_work(
+    run: Run, scans: Path, opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run("read", "scans", "-o", "all.parquet")
+    assert result.exit_code == 2
+    assert result.stderr == "ocrnn: a .parquet needs pyarrow; pip install 'ocrnn[parquet]', or write .jsonl\n"
+    assert not opened
 
 
 # A process of its own

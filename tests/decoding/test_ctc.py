@@ -20,6 +20,7 @@ from ocrnn.decoding.ctc import (
     character_confidences,
     collapse,
     greedy,
+    greedy_all,
     log_probabilities,
     log_probability,
 )
@@ -198,23 +199,23 @@ def long_line(seed: int, letters: int, classes: int = 7) -> tuple[Frames, list[i
 def test_long_texts_are_summed_and_aligned_the_same_in_a_window(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     line, text = long_line(seed, 150)
     texts = [text, text[:60] + text[61:], [*text, 1]]
-    together = np.repeat(line[:, None], 3, axis=1)
+    together = [line] * 3
     whole = log_probabilities(together, texts), align_all(line, texts)
     monkeypatch.setattr(ctc, "_WHOLE_STATES", 10)
     assert log_probabilities(together, texts) == pytest.approx(whole[0], rel=1e-12)
     assert log_probabilities(together, texts) == pytest.approx([log_probability(line, text) for text in texts])
     assert align_all(line, texts) == whole[1]
-    hopeless = np.full((20, 1, 7), -np.inf)
-    assert log_probabilities(hopeless, [text[:6]]).tolist() == [-math.inf]
+    hopeless = np.full((20, 7), -np.inf)
+    assert log_probabilities([hopeless], [text[:6]]).tolist() == [-math.inf]
     with pytest.raises(ValueError, match="no path of 20 frames"):
-        align(hopeless[:, 0], text[:6])
+        align(hopeless, text[:6])
 
 
 def test_a_line_of_25_000_frames_is_summed_and_aligned_in_seconds() -> None:
     """All states of all frames took 6 s for the sum and as long for the path, and 300 MB."""
     line, text = long_line(0, 6250)
     start = time.process_time()
-    (logp,) = log_probabilities(line[:, None], [text])
+    (logp,) = log_probabilities([line], [text])
     spans = align(line, text)
     assert time.process_time() - start < 4
     assert greedy(line).logp < logp < 0.5 * greedy(line).logp  # the sum holds the best path and more
@@ -290,36 +291,65 @@ def test_examples_run() -> None:
     assert (outcome.failed, outcome.attempted) == (0, 10)
 
 
-def test_the_probabilities_of_readings_in_a_batch_are_those_of_each_line() -> None:
+def uneven_lines(rng: np.random.Generator) -> list[Frames]:
+    """Lines of one class table and all lengths, none included, some of them sure; no two are alike."""
+    lines = [random_frames(rng, frames, 6) for frames in (5, 300, 0, 1, 40, 40, 17, 0, 301)]
+    sure = [line * rng.choice([1.0, 4.0]) for line in lines]
+    return [line - np.log(np.exp(line).sum(axis=1, keepdims=True)) for line in sure]
+
+
+def test_many_lines_are_decoded_as_each_alone() -> None:
+    """Against the best class of each frame, collapsed, and against a walk along the path."""
+    rng = np.random.default_rng(12)
+    for _ in range(20):
+        lines = uneven_lines(rng)
+        for line, found in zip(lines, greedy_all(lines), strict=True):
+            path = line.argmax(axis=1).tolist()
+            assert found.classes == collapse(path)
+            assert found.logp == pytest.approx(sum(line[frame, number] for frame, number in enumerate(path)))
+            owned = {frame: n for n, (first, last) in enumerate(found.spans) for frame in range(first, last)}
+            assert [found.classes[owned[frame]] if frame in owned else 0 for frame in range(len(path))] == path
+            assert all(path[first : last + 1].count(path[first]) == last - first for first, last in found.spans)
+            assert [found] == greedy_all([line])
+    assert greedy_all([]) == []
+
+
+def test_the_probabilities_of_many_readings_are_those_of_each_line() -> None:
     """Against the recursion in logarithms, itself held to all paths and to torch above: N != T != C, long and short."""
     rng = np.random.default_rng(11)
-    for frames in (1, 5, 40, 300):
-        lines = [random_frames(rng, frames, 6) * rng.choice([1.0, 4.0]) for _ in range(7)]
-        lines = [line - np.log(np.exp(line).sum(axis=1, keepdims=True)) for line in lines]
+    for _ in range(5):
+        lines = uneven_lines(rng)
         texts = [greedy(line).classes for line in lines]
-        texts[2] = () if frames < 6 else texts[2]
+        texts[0] = ()
         expected = [log_probability(line, text) for line, text in zip(lines, texts, strict=True)]
-        together = log_probabilities(np.stack(lines, axis=1).astype(np.float32), texts)
+        together = log_probabilities([line.astype(np.float32) for line in lines], texts)
         np.testing.assert_allclose(together, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_texts_in_frames_of_their_own_are_those_of_the_lines_cut_there() -> None:
     rng = np.random.default_rng(12)
-    lines = np.stack([random_frames(rng, 90, 5) for _ in range(3)], axis=1)
-    owners = [2, 0, 0, 1, 2, 1]
-    spans = [(0, 90), (13, 14), (40, 61), (89, 90), (5, 5), (7, 16)]
-    texts = [greedy(lines[first:last, line]).classes for line, (first, last) in zip(owners, spans, strict=True)]
+    lines = [random_frames(rng, 90, 5) for _ in range(3)]
+    cuts = [(2, 0, 90), (0, 13, 14), (0, 40, 61), (1, 89, 90), (2, 5, 5), (1, 7, 16)]
+    frames = [lines[line][first:last] for line, first, last in cuts]
+    texts = [greedy(cut).classes for cut in frames]
     texts[5] = texts[5][:2]
-    expected = [
-        log_probability(lines[first:last, line], text)
-        for line, (first, last), text in zip(owners, spans, texts, strict=True)
-    ]
-    found = log_probabilities(lines, texts, lines=owners, spans=spans)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    expected = [log_probability(cut, text) for cut, text in zip(frames, texts, strict=True)]
+    np.testing.assert_allclose(log_probabilities(frames, texts), expected, rtol=1e-9, atol=1e-9)
     assert len({len(text) for text in texts}) > 3
 
 
+def test_a_probability_is_the_same_to_the_bit_in_any_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line.astype(np.float32) for line in uneven_lines(np.random.default_rng(13))]
+    texts = [greedy(line).classes for line in lines]
+    together = log_probabilities(lines, texts).tolist()
+    assert together == [float(log_probabilities([line], [text])[0]) for line, text in zip(lines, texts, strict=True)]
+    assert together == log_probabilities(lines[::-1], texts[::-1]).tolist()[::-1]
+    monkeypatch.setattr(ctc, "_MASSES", 20_000)
+    assert together == log_probabilities(lines, texts).tolist(), "nor does memory's bound matter"
+
+
 def test_a_text_no_path_reads_has_no_probability() -> None:
-    frames = np.log(np.full((2, 1, 3), 1 / 3))
-    assert log_probabilities(frames, [[1, 1]]).tolist() == [-math.inf]
-    assert log_probabilities(frames[:0], [[]]).tolist() == [0.0]
+    frames = np.log(np.full((2, 3), 1 / 3))
+    assert log_probabilities([frames, frames], [[1, 1], [1]]).tolist() == [-math.inf, pytest.approx(math.log(1 / 3))]
+    assert log_probabilities([frames[:0]], [[]]).tolist() == [0.0]
+    assert log_probabilities([], []).tolist() == []

@@ -48,7 +48,7 @@ def test_a_word_is_as_sure_as_all_paths_between_its_spaces_make_it() -> None:
     log_probs = np.log(probs).astype(np.float32)
     found = greedy(log_probs)
     assert found.classes == (1, SPACE, 3, 1, SPACE, 3)
-    (sure,) = confidences(log_probs[:, None], [found], [words(found.classes, {SPACE})])
+    (sure,) = confidences([log_probs], [found], [words(found.classes, {SPACE})])
     expected = [
         probability(probs[:4], (1, SPACE)),
         probability(probs[3:7], (SPACE, 3, 1, SPACE)),
@@ -63,7 +63,7 @@ def test_a_line_without_spaces_is_one_word_as_sure_as_its_text() -> None:
     log_probs = (logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))).astype(np.float32)
     found = [greedy(log_probs[:, line]) for line in range(3)]
     found[1] = Hypothesis((), 0.0, ())
-    sure = confidences(log_probs, found, [words(hypothesis.classes, {9}) for hypothesis in found])
+    sure = confidences(list(log_probs.swapaxes(0, 1)), found, [words(hypothesis.classes, {9}) for hypothesis in found])
     assert [len(line) for line in sure] == [1, 0, 1]
     for line in (0, 2):
         assert math.log(sure[line][0]) == pytest.approx(
@@ -73,7 +73,7 @@ def test_a_line_without_spaces_is_one_word_as_sure_as_its_text() -> None:
 
 def test_nothing_to_judge() -> None:
     nothing = Hypothesis((), 0.0, ())
-    assert confidences(np.zeros((0, 1, 4), np.float32), [nothing], [()]) == [()]
+    assert confidences([np.zeros((0, 4), np.float32)], [nothing], [()]) == [()]
     assert exchanges(np.zeros((3, 4), np.float32), nothing, []) == []
 
 

@@ -17,7 +17,7 @@ from ocrnn.errors import ModelError, UsageError
 from ocrnn.model import runtime
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network
-from ocrnn.model.runtime import OnnxModel, TorchModel, find, header, open_model, shipped
+from ocrnn.model.runtime import OnnxModel, TorchModel, find, header, open_model, share_cores, shipped
 from ocrnn.model.weights import save_weights
 from ocrnn.spec import ModelSpec
 
@@ -118,6 +118,29 @@ def test_no_torch_is_one_sentence(stored: dict[str, Path], monkeypatch: pytest.M
 def test_threads_must_be_some(stored: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match="--threads 0"):
         open_model(stored[".onnx"], threads=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "shared"),
+    [
+        ({}, (8, 1)),
+        ({"threads": 2}, (4, 2)),
+        ({"threads": 3}, (2, 3)),
+        ({"threads": 99}, (1, 99)),
+        ({"jobs": 2}, (2, 4)),
+        ({"jobs": 1}, (1, 8)),
+        ({"jobs": 99}, (99, 1)),
+        ({"jobs": 3, "threads": 5}, (3, 5)),
+    ],
+)
+def test_jobs_and_threads_use_the_free_cores_once(
+    stored: dict[str, Path], given: dict[str, int], shared: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "free_cores", lambda: 8)
+    assert share_cores(stored[".onnx"], **given) == shared
+    assert share_cores(stored[".safetensors"], **given) == (given.get("jobs", 1), given.get("threads"))
+    with pytest.raises(UsageError, match="--jobs 0"):
+        share_cores(stored[".onnx"], jobs=0)
 
 
 def test_threads_sleep_while_they_wait(stored: dict[str, Path], spec: ModelSpec) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from ocrnn.charset import Charset
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
+from ocrnn.transcribe import reader as reader_module
 from ocrnn.transcribe.reader import BATCH_SIZE, Reader, Result, Source
 
 if TYPE_CHECKING:
@@ -98,6 +100,43 @@ def test_results_come_early_and_the_sources_are_drawn_as_needed(bars: Bars) -> N
     for given in range(2, 2_000):
         assert next(results).source == given - 1
         assert drawn - given < 8 * BATCH_SIZE  # what waits in memory has a bound, however many there are
+
+
+def test_jobs_change_neither_readings_nor_their_order(bars: Bars, tmp_path: Path) -> None:
+    paths = [bars.save(tmp_path / f"{number}.png", str(number)) for number in range(300)]
+    Path(paths[7]).write_text("no picture")
+    threads = set()
+
+    def infer(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        threads.add(threading.get_ident())
+        return bars.infer(images)
+
+    alone = list(Reader(bars).read_many(paths))
+    for sources in (paths, iter(paths)):
+        together = list(Reader(SimpleNamespace(spec=bars.spec, infer=infer), jobs=3).read_many(sources, batch_size=4))
+        assert [result.source for result in together] == list(range(300))
+        assert [str(result.outcome) for result in together] == [str(result.outcome) for result in alone]
+    assert len(threads) >= 2
+
+
+def test_the_shipped_model_reads_a_line_the_same_in_any_company(latin: str, root: Path) -> None:
+    """To the last bit of its confidence: its whole numbers are scaled by a line alone."""
+    paths = sorted((root / "samples").glob("*.png"))
+    reader = Reader.open(latin, jobs=2, threads=1)
+    alone = {path: reader.read(path) for path in paths}
+    for _ in range(2):
+        results = reader.read_many(paths * 2)
+        assert [result.outcome for result in results] == [alone[path] for path in paths * 2]
+        paths = paths[::-1]
+
+
+@pytest.mark.parametrize(("jobs", "sizes"), [(1, [1, 2, 4, 8, 16, 16, 16, 16, 16, 5]), (4, [1, 2, 4, 8, 10, 9, 8])])
+def test_lots_grow_and_for_several_jobs_shrink_again(jobs: int, sizes: list[int]) -> None:
+    lots = list(reader_module._lots(["x"] * 100, 16, jobs))
+    assert [len(lot) for lot in lots][: len(sizes)] == sizes
+    assert [number for lot in lots for number, _ in lot] == list(range(100))
+    unknown = [len(lot) for lot in reader_module._lots((x for x in ["x"] * 100), 16, jobs)]
+    assert unknown == [1, 2, 4, 8, 16, 16, 16, 16, 16, 5]
 
 
 def test_bad_pictures_stop_nothing(bars: Bars, tmp_path: Path) -> None:
@@ -245,6 +284,7 @@ def test_a_table_without_any_path_is_an_empty_reading(bars: Bars) -> None:
         ({"alternatives": 2}, "choose the decoder 'beam'"),
         ({"beam_width": 0}, "beam width 0"),
         ({"alternatives": -1, "decoder": "beam"}, "alternatives -1"),
+        ({"jobs": 0}, "jobs 0"),
         ({"max_pixels": 0}, "max pixels 0"),
     ],
 )
