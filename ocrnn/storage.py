@@ -55,6 +55,27 @@ def write_whole(path: str | Path, data: bytes) -> None:
         write(data)
 
 
+@contextmanager
+def growing_file(path: str | Path, beginning: bytes) -> Iterator[Callable[[bytes], None]]:
+    """Give the `write` of a file that grows: what was written is there, whatever becomes of the program.
+
+    The old file stands until it is replaced by one with this beginning. Raises OutputError where the disk refuses.
+    """
+    with whole_file(path) as write:
+        write(beginning)
+    with refusals(path):
+        stream = open(path, "ab", buffering=0)  # noqa: SIM115 - closed below; what the block raises is not its fault
+
+    def write_on(data: bytes) -> None:
+        with refusals(path):
+            stream.write(data)
+
+    try:
+        yield write_on
+    finally:
+        stream.close()
+
+
 def clear_drafts(folder: Path) -> None:
     """Remove what a killed program was writing into a folder, where nothing else writes now."""
     for draft in folder.glob(f"{_DRAFT}*"):

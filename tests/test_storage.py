@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ocrnn.errors import OutputError
-from ocrnn.storage import check_place, is_final, make_folder, whole_file, write_whole
+from ocrnn.storage import check_place, growing_file, is_final, make_folder, whole_file, write_whole
 
 
 def write(path: Path, data: bytes) -> None:
@@ -134,3 +134,19 @@ def test_a_durable_file_keeps_the_old_file_when_interrupted(tmp_path: Path, monk
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_growing_file_is_there_at_each_moment(tmp_path: Path) -> None:
+    place = tmp_path / "log.tsv"
+    place.write_bytes(b"old")
+    with pytest.raises(RuntimeError), growing_file(place, b"head\n") as write:
+        assert place.read_bytes() == b"head\n"
+        write(b"one\n")
+        assert place.read_bytes() == b"head\none\n"
+        raise RuntimeError
+    assert place.read_bytes() == b"head\none\n"
+    assert list(tmp_path.iterdir()) == [place]
+    with pytest.raises(OutputError, match="nosuch"), growing_file(tmp_path / "nosuch" / "log", b""):
+        pass
+    with pytest.raises(OSError, match="of another"), growing_file(place, b""):  # no fault of this file
+        raise OSError("of another")

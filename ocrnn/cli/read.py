@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -22,6 +22,7 @@ from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_fi
 from ocrnn.transcribe import parquet
 from ocrnn.transcribe.batch import STDIN, Picture, find, path_list, targets
 from ocrnn.transcribe.output import FILE_SUFFIXES, SINGLE, WITH_ALTERNATIVES, Form, open_sheet, row
+from ocrnn.transcribe.review import MIN_CONF, Review, review_list
 from ocrnn.transcribe.shards import Shard
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
 @click.command(
     "read",
     epilog="\b\nocrnn read line.png\nocrnn read scans -o texts --failures failed.tsv\n"
+    "ocrnn read scans -o texts --review doubtful.tsv --min-conf 0.9\n"
     "find scans -name '*.png' | ocrnn read - -o texts\n"
     "ocrnn read line.png -f json --alternatives 3\n\n"
     "Exit status: 0 all read, 1 some failed, 2 wrong use, 3 model unusable, 4 nothing to read, 130 interrupted.",
@@ -71,6 +73,18 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     metavar="N",
     help="Further texts for each line, in json, jsonl and page; implies --decoder beam.",
 )
+@click.option(
+    "--review",
+    metavar="FILE",
+    type=click.Path(),
+    help="List the lines that a person should look at: path, text and confidence, each as soon as it is read.",
+)
+@click.option(
+    "--min-conf",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="List lines of less confidence, 0 to 1, than this; belongs to --review.  [default: 0.95]",
+)
 @click.option("--failures", metavar="FILE", type=click.Path(), help="Write path and reason of what could not be read.")
 @click.option("--overwrite", is_flag=True, help="Read again and replace what -o holds already.")
 @click.option(
@@ -95,6 +109,8 @@ def command(
     decoder: Decoder | None,
     beam_width: int | None,
     alternatives: int,
+    review: str | None,
+    min_conf: float | None,
     failures: str | None,
     overwrite: bool,
     shard: str | None,
@@ -118,6 +134,9 @@ def command(
     tar stands for the pictures in it. What is there already is skipped, so a run that was stopped goes on where it was.
     With -o FILE there is one file, written when all is read; alto and page, which are about one picture, need -o DIR
     for several.
+
+    --review lists the lines that may be wrong: of those with a confidence of 0.9 one in ten is. A run that goes on
+    keeps what is listed of the pictures that it skips; it does not look at them again.
     """
     table = output is not None and output.lower().endswith(parquet.SUFFIX) and not _is_folder(output)
     if table:
@@ -127,6 +146,8 @@ def command(
     chosen = _decoder(decoder, beam_width, alternatives, "json" if table else form)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose: contradict one another; give one of them")
+    if min_conf is not None and review is None:
+        raise UsageError("--min-conf: doubtful lines need a list to go on; add --review FILE")
     if paths.count(STDIN) > 1:
         raise UsageError("-: standard input can be read once; name it once")
     stdin = _stdin() if STDIN in paths else b""
@@ -154,10 +175,14 @@ def command(
     if share is not None:
         # Many write into one folder, but not into one file.
         failures = failures and share.name(failures)
+        review = review and share.name(review)
         output = output and (output if _is_folder(output) else share.name(output))
     if failures is not None:
         _refuse_picture(failures)
         check_place(failures)
+    if review is not None:
+        _refuse_picture(review)
+        check_place(review)
     places: dict[Picture, Path] | None = None
     skipped = 0
     if form in SINGLE and len(pictures) > 1 and (output is None or not _is_folder(output)):
@@ -192,7 +217,12 @@ def command(
         bar.clear()
         click.echo(f"ocrnn: {path}: {reason}", err=True)
 
+    closing = ExitStack()
     try:
+        # What a run that was stopped has listed stays on the list when it goes on.
+        again = [picture.path for picture in pictures] if skipped else None
+        least = MIN_CONF if min_conf is None else min_conf
+        doubts = None if review is None else closing.enter_context(review_list(review, least, again=again))
         if pictures:
             # A picture alone gets all cores: there is nothing to read beside it.
             beside = jobs or (1 if len(pictures) == 1 else None)
@@ -212,6 +242,8 @@ def command(
                     # A file with a page left out would not tell which: with -o DIR it is every page or no file.
                     if places is None or not errors:
                         try:
+                            if doubts is not None:
+                                _review(doubts, picture, pages)
                             put(picture, pages)
                             read += not errors
                         except OutputError as error:
@@ -224,11 +256,13 @@ def command(
                 pass  # a share of nothing is a file too: it says that nothing is missing
     finally:
         bar.close()
+        closing.close()
         if failures is not None:
             _write_failures(failures, failed)
-    if verbose or (not quiet and not alone and (failed or skipped or sys.stderr.isatty())):
+    if verbose or (not quiet and (doubts is not None or (not alone and (failed or skipped or sys.stderr.isatty())))):
         seconds = time.perf_counter() - start
-        told = f"{read} read, {skipped} there already, {len(failed)} failed"
+        doubtful = "" if doubts is None else f", {doubts.doubtful} doubtful"
+        told = f"{read} read, {skipped} there already, {len(failed)} failed{doubtful}"
         click.echo(f"ocrnn: {told}, {seconds:.1f} s, {read / seconds:.0f} lines/s", err=True)
     if failed:
         ctx.exit(FAILED)
@@ -334,6 +368,12 @@ def _folder(places: dict[Picture, Path], form: Form) -> Iterator[Put]:
             sheet.close()
 
     yield put
+
+
+def _review(doubts: Review, picture: Picture, pages: Sequence[Result]) -> None:
+    for page in pages:
+        if not isinstance(page.outcome, ImageError):
+            doubts.add(page.titled(picture.path), page.outcome)
 
 
 @contextmanager

@@ -185,7 +185,7 @@ class Reader:
             raise ImageError(f"{_name(source)}: holds {1 + len(others)} pages; give one of them")
         if isinstance(first.line, ImageError):
             raise first.line
-        return tempered(self.model.infer(first.line[None])[:, 0], self.model.spec.temperature)
+        return tempered(pieces.infer(self.model, first.line[None])[:, 0], self.model.spec.temperature)
 
     def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
         """Read any number of pictures in flat memory; results come in the order of the sources, page by page.

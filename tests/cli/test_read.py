@@ -761,3 +761,56 @@ def test_the_shipped_model_reads_the_samples(start: Start, root: Path, latin: st
         str(path): path.with_suffix(".gt.txt").read_text("utf-8").strip() for path in (root / "samples").glob("*.png")
     }
     assert read == truth
+
+
+def doubtful(bars: Bars, path: Path, text: str) -> None:
+    """Draw a text whose last character stands halfway between two."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grey = bars.draw(text)
+    half = bars.draw("4")[:, 4:12].copy()
+    half[40 - 11 :] = 0  # 5 is as high as 10 rows, 6 as 12
+    grey[:, -8:] = half
+    Image.fromarray(grey).save(path)
+
+
+def test_doubtful_lines_go_on_a_list(run: Run, bars: Bars, tmp_path: Path) -> None:
+    bars.save(tmp_path / "scans" / "1.png", "123")
+    doubtful(bars, tmp_path / "scans" / "2.png", "124")
+    result = run("read", "scans", "--review", "review.tsv", "--min-conf", "0.6")
+    assert result.exit_code == 0
+    assert ", 1 doubtful, " in result.stderr
+    rows = [line.split("\t") for line in (tmp_path / "review.tsv").read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == ["path", "text", "confidence"]
+    assert len(rows) == 2 and rows[1][0] == os.path.join("scans", "2.png") and 0 < float(rows[1][2]) < 0.6
+    assert "\t".join(rows[1][:2]) in result.stdout
+    assert run("read", "scans", "--review", "all.tsv", "--min-conf", "1").stderr.count(", 2 doubtful, ") == 1
+    assert run("read", "scans", "--review", "none.tsv", "--min-conf", "0", "-q").stderr == ""
+    assert (tmp_path / "none.tsv").read_text(encoding="utf-8") == "path\ttext\tconfidence\n"
+
+
+def test_a_run_that_goes_on_keeps_its_list(run: Run, bars: Bars, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        doubtful(bars, tmp_path / "scans" / f"{number}.png", "124")
+    run("read", "scans", "-o", "texts", "--review", "review.tsv")
+    whole = (tmp_path / "review.tsv").read_text(encoding="utf-8")
+    assert whole.count("\n") == 4
+    (tmp_path / "texts" / "3.txt").unlink()
+    result = run("read", "scans", "-o", "texts", "--review", "review.tsv")
+    assert "1 read, 2 there already, 0 failed, 1 doubtful" in result.stderr
+    assert (tmp_path / "review.tsv").read_text(encoding="utf-8") == whole
+    assert "0 read, 3 there already" in run("read", "scans", "-o", "texts", "--review", "review.tsv").stderr
+    assert (tmp_path / "review.tsv").read_text(encoding="utf-8") == whole
+    run("read", "scans", "-o", "texts", "--review", "review.tsv", "--overwrite", "--min-conf", "0.1")
+    assert (tmp_path / "review.tsv").read_text(encoding="utf-8").count("\n") == 1
+
+
+def test_a_list_that_cannot_be_is_refused_early(run: Run, bars: Bars, tmp_path: Path) -> None:
+    bars.save(tmp_path / "1.png", "123")
+    lost = run("read", "1.png", "--min-conf", "0.5")
+    assert lost.exit_code == 2 and "--min-conf" in lost.stderr and "--review FILE" in lost.stderr
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    for place in ("notes.txt", "nosuch/review.tsv", "2.png"):
+        refused = run("read", "1.png", "--review", place)
+        assert refused.exit_code == 2 and refused.stdout == "" and refused.stderr.count("\n") == 1
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert run("read", "1.png", "--review", "r.tsv", "--min-conf", "95").exit_code == 2
