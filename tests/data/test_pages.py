@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -110,7 +111,7 @@ def test_each_form_gives_the_same_lines(form: str, tmp_path: Path) -> None:
 def kraken() -> str | None:
     """A Python that has kraken: this one, or that of KRAKEN_PYTHON."""
     own = os.environ.get("KRAKEN_PYTHON")
-    return own or ("python" if importlib.util.find_spec("kraken") else None)
+    return own or (sys.executable if importlib.util.find_spec("kraken") else None)
 
 
 @pytest.mark.parametrize("words", [True, False])
