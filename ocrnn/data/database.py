@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ocrnn.data.formats import DATABASE
+from ocrnn.data.found import DATABASE
 from ocrnn.data.lines import Numbers, Store
 from ocrnn.data.samples import Problem, Sample, cleaned, load_stored, name_of, text_problem, tolerate
 from ocrnn.errors import ImageError, LabelError

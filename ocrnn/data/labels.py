@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ocrnn.data.database import read_databases
-from ocrnn.data.formats import Found, beside, find_labels, nothing_found, tables
+from ocrnn.data.formats import beside, find_labels, nothing_found, tables
+from ocrnn.data.found import Found
 from ocrnn.data.lines import joined
 from ocrnn.data.pages import pages
 from ocrnn.data.samples import (

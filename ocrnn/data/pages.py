@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ocrnn.data.formats import Found
+from ocrnn.data.found import Found
 from ocrnn.data.layout import Layout, Points, read_layout
 from ocrnn.data.samples import Problem, Sample, name_of, picture_key, shortened
 from ocrnn.errors import ImageError

@@ -16,10 +16,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ocrnn.data.formats import TEXT_COLUMNS, column_of, lines_of, only_line
+from ocrnn.data.cells import TEXT_COLUMNS, column_of
 from ocrnn.data.lines import Numbers, Store, by_part
 from ocrnn.data.samples import Problem, Sample, cleaned, document_of, shortened, text_problem, tolerate
 from ocrnn.data.tar import BLOCK, Member, TarFault, members
+from ocrnn.data.textfile import lines_of, only_line
 from ocrnn.errors import LabelError
 from ocrnn.folders import is_picture
 
