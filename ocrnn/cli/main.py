@@ -32,6 +32,7 @@ COMMANDS = {
     "charsets": "List the charsets that come with ocrnn.",
     "synth": "Make lines of text from fonts and texts.",
     "data": "Pack, convert, split and count labelled lines.",
+    "lm": "Make language models of characters from text.",
 }
 """Each command and its short help. The module `ocrnn.cli.<name>` holds it as `command`; `--help` imports none."""
 
