@@ -10,12 +10,15 @@ class Character:
     """One character of a reading and the columns of the source picture it was seen in.
 
     `left_px` and `right_px` are pixels of the picture as it was given, right end exclusive; `confidence` is 0..1.
+    `alternatives` holds what else could stand here, all around being as it was read, with its share (0..1) of the
+    probability, best first: other characters, or "" for none. Only readings with alternatives have them.
     """
 
     text: str
     left_px: float
     right_px: float
     confidence: float
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,19 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Overruled:
+    """The text that a picture alone reads as, where a constraint or a language model chose another.
+
+    `confidence` (0..1) is that of this text. `cost` is how much more probable it is than the one chosen, as a natural
+    logarithm (0 or more): 0.7 for twice, 7 for a thousand times; infinite where nothing fits.
+    """
+
+    text: str
+    confidence: float
+    cost: float
+
+
+@dataclass(frozen=True)
 class Reading:
     """The text of one line picture.
 
@@ -40,6 +56,9 @@ class Reading:
     `width_px` and `height_px` are the size of the picture as it was given. `alternatives` holds further texts
     with their share of the probability, best first, when the decoder was asked for them. `words` are the text without
     its spaces.
+
+    `overruled` is what the picture alone reads as, where constraints or a language model chose another text. Where no
+    text fits the constraints, `fits` is False, `text` is empty and `confidence` is 0.
     """
 
     text: str
@@ -49,3 +68,5 @@ class Reading:
     height_px: int
     alternatives: tuple[tuple[str, float], ...] = ()
     words: tuple[Word, ...] = ()
+    overruled: Overruled | None = None
+    fits: bool = True

@@ -29,6 +29,30 @@ beam_width: Option[Any] = click.option(
     metavar="N",
     help="Texts that the beam keeps at each step; implies --decoder beam.  [default: 16]",
 )
+allow: Option[Any] = click.option(
+    "--allow",
+    metavar="CHARS",
+    help="Read these characters only; a class such as [:digit:], [:upper:], [:punct:] or [:space:] stands for its "
+    "members.",
+)
+block: Option[Any] = click.option("--block", metavar="CHARS", help="Read none of these; classes as in --allow.")
+lexicon: Option[Any] = click.option(
+    "--lexicon",
+    metavar="FILE",
+    type=click.Path(),
+    help="Prefer the words of this file, one on each line, or read only the whole lines of it, if its first line is "
+    "'# lines'.",
+)
+lexicon_cost: Option[Any] = click.option(
+    "--lexicon-cost",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="How much surer the picture has to be of a word that is not in the lexicon: e to the X times; inf forbids "
+    "such words.  [default: 4]",
+)
+regex: Option[Any] = click.option(
+    "--regex", metavar="PATTERN", help="Read only what this pattern matches as a whole, such as '\\d+\\.\\d\\d'."
+)
 max_pixels: Option[Any] = click.option(
     "--max-pixels",
     type=click.IntRange(min=1),

@@ -40,7 +40,9 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     epilog="\b\nocrnn read line.png\nocrnn read scans -o texts --failures failed.tsv\n"
     "ocrnn read scans -o texts --review doubtful.tsv --min-conf 0.9\n"
     "find scans -name '*.png' | ocrnn read - -o texts\n"
-    "ocrnn read line.png -f json --alternatives 3\n\n"
+    "ocrnn read line.png -f json --alternatives 3\n"
+    "ocrnn read amounts --regex '\\d+\\.\\d\\d' --failures no-amounts.tsv\n"
+    "ocrnn read plates --allow '[:upper:][:digit:]-'\n\n"
     "Exit status: 0 all read, 1 some failed, 2 wrong use, 3 model unusable, 4 nothing to read, 130 interrupted.",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(allow_dash=True))
@@ -71,8 +73,14 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Further texts for each line, in json, jsonl and page; implies --decoder beam.",
+    help="Further texts for each line, in json, jsonl and page, and in the first two further characters for each "
+    "character; implies --decoder beam.",
 )
+@options.allow
+@options.block
+@options.lexicon
+@options.lexicon_cost
+@options.regex
 @click.option(
     "--review",
     metavar="FILE",
@@ -109,6 +117,11 @@ def command(
     decoder: Decoder | None,
     beam_width: int | None,
     alternatives: int,
+    allow: str | None,
+    block: str | None,
+    lexicon: str | None,
+    lexicon_cost: float | None,
+    regex: str | None,
     review: str | None,
     min_conf: float | None,
     failures: str | None,
@@ -121,7 +134,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Read lines of text in pictures: files, folders, patterns, or - for standard input.
+    r"""Read lines of text in pictures: files, folders, patterns, or - for standard input.
 
     One picture prints its text alone. Several, or a folder, print path, tab and text for each, in the order given;
     a folder is searched recursively for pictures, in natural order. Each page of a TIFF or GIF is a line; its path is
@@ -137,13 +150,26 @@ def command(
 
     --review lists the lines that may be wrong: of those with a confidence of 0.9 one in ten is. A run that goes on
     keeps what is listed of the pictures that it skips; it does not look at them again.
+
+    What is known beforehand goes into the search for the text, all of it together: --allow, --block, --lexicon and
+    --regex imply the beam. Where the picture alone reads otherwise, json and jsonl bring both texts. A picture to which
+    nothing fits is read as no text, is named, and counts as failed.
+
+    In a lexicon a word is a run of letters; spaces, digits and punctuation around it are free. A word written small is
+    known with a capital and in capitals too. Up to two letters behind a digit (4th, 5kg) and the beginning of a word
+    before a hyphen at the line's end are free as well. Patterns know . [] () | ? * + {2,4} and \d \w \s.
     """
     table = output is not None and output.lower().endswith(parquet.SUFFIX) and not _is_folder(output)
     if table:
         if ctx.get_parameter_source("form") != click.core.ParameterSource.DEFAULT:
             raise UsageError(f"{output}: a .parquet has a form of its own; leave out -f")
         parquet.libraries()
-    chosen = _decoder(decoder, beam_width, alternatives, "json" if table else form)
+    constrained = allow is not None or block is not None or lexicon is not None or regex is not None
+    picked = _decoder(decoder, beam_width, alternatives, "json" if table else form, constrained=constrained)
+    if lexicon_cost is not None and lexicon is None:
+        raise UsageError("--lexicon-cost: says what words outside of a lexicon cost; add --lexicon FILE")
+    if lexicon is not None and not os.path.isfile(lexicon):
+        raise UsageError(f"{lexicon}: no such file; name a file of words or lines for --lexicon")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose: contradict one another; give one of them")
     if min_conf is not None and review is None:
@@ -207,7 +233,7 @@ def command(
         pictures = list(share.part(pictures))
 
     start = time.perf_counter()
-    read = 0
+    read = overruled = 0
     # A bar and text that share one terminal would write into one another's lines.
     shown = not quiet and len(pictures) > 1 and (output is not None or not sys.stdout.isatty())
     bar = progress_bar(len(pictures), "pictures", shown=shown)
@@ -226,7 +252,20 @@ def command(
         if pictures:
             # A picture alone gets all cores: there is nothing to read beside it.
             beside = jobs or (1 if len(pictures) == 1 else None)
-            reader = _open(model, chosen, beam_width, alternatives, beside, threads, max_pixels)
+            reader = _open(
+                model,
+                decoder=picked,
+                beam_width=beam_width,
+                alternatives=alternatives,
+                allow=allow,
+                block=block,
+                lexicon=lexicon,
+                lexicon_cost=lexicon_cost,
+                regex=regex,
+                jobs=beside,
+                threads=threads,
+                max_pixels=max_pixels,
+            )
             if verbose:
                 opened = time.perf_counter() - start
                 click.echo(f"ocrnn: model open after {opened:.2f} s, pictures to read: {len(pictures)}", err=True)
@@ -250,6 +289,19 @@ def command(
                             if places is None or is_final(error):
                                 raise
                             fail(picture.path, str(error).removeprefix(f"{picture.path}: "))
+                    for page, reading in ((page, page.outcome) for page in pages):
+                        if isinstance(reading, ImageError):
+                            continue
+                        free = reading.overruled
+                        if not reading.fits:
+                            freely = f"; freely it reads {free.text!r}" if free is not None else ""
+                            fail(page.titled(picture.path), f"no text fits the constraints{freely}")
+                        elif free is not None:
+                            overruled += 1
+                            if verbose or (alone and not quiet):
+                                bar.clear()
+                                both = f"{reading.text!r}, freely {free.text!r} (cost {free.cost:.1f})"
+                                click.echo(f"ocrnn: {page.titled(picture.path)}: {both}", err=True)
                     bar.update()
         elif output is not None and places is None:
             with _stream(output, form, alone):
@@ -259,6 +311,8 @@ def command(
         closing.close()
         if failures is not None:
             _write_failures(failures, failed)
+    if overruled and not quiet and not alone:
+        click.echo(f"ocrnn: {overruled} texts are not what the picture alone reads as; -f json has both", err=True)
     if verbose or (not quiet and (doubts is not None or (not alone and (failed or skipped or sys.stderr.isatty())))):
         seconds = time.perf_counter() - start
         doubtful = "" if doubts is None else f", {doubts.doubtful} doubtful"
@@ -268,14 +322,17 @@ def command(
         ctx.exit(FAILED)
 
 
-def _decoder(decoder: Decoder | None, beam_width: int | None, alternatives: int, form: Form) -> Decoder:
+def _decoder(
+    decoder: Decoder | None, beam_width: int | None, alternatives: int, form: Form, *, constrained: bool
+) -> Decoder:
     """The decoder that the options ask for; UsageError where they contradict one another."""
     if alternatives and form not in WITH_ALTERNATIVES:
         raise UsageError(f"--alternatives: has no place in the form {form}; add -f json")
-    if decoder == "greedy" and (alternatives or beam_width is not None):
-        option = "--alternatives" if alternatives else "--beam-width"
-        raise UsageError(f"{option}: belongs to the beam; leave out --decoder greedy")
-    return decoder or ("beam" if alternatives or beam_width is not None else "greedy")
+    given = {"--alternatives": alternatives > 0, "--beam-width": beam_width is not None, "a constraint": constrained}
+    for option in (option for option, is_given in given.items() if is_given):
+        if decoder == "greedy":
+            raise UsageError(f"{option}: belongs to the beam; leave out --decoder greedy")
+    return decoder or ("beam" if any(given.values()) else "greedy")
 
 
 def _refuse_picture(path: str) -> None:
@@ -292,15 +349,22 @@ def _is_folder(output: str) -> bool:
 
 def _open(
     model: str | None,
+    *,
     decoder: Decoder,
     beam_width: int | None,
     alternatives: int,
+    allow: str | None,
+    block: str | None,
+    lexicon: str | None,
+    lexicon_cost: float | None,
+    regex: str | None,
     jobs: int | None,
     threads: int | None,
     max_pixels: int | None,
 ) -> Reader:
     import cv2
 
+    from ocrnn.decoding.lexicon import WORD_COST
     from ocrnn.image import MAX_PIXELS
     from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
 
@@ -311,6 +375,11 @@ def _open(
         beam_width=beam_width or BEAM_WIDTH,
         alternatives=alternatives,
         jobs=jobs,
+        allow=allow,
+        block=block,
+        lexicon=lexicon,
+        lexicon_cost=WORD_COST if lexicon_cost is None else lexicon_cost,
+        regex=regex,
         threads=threads,
         max_pixels=max_pixels or MAX_PIXELS,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -19,8 +20,8 @@ class Guide(Protocol):
 
     A text of S classes has the score `scores(start)[first] + ... + end(last state)`, a natural logarithm that the beam
     adds to the text's log-probability. What is forbidden has -inf; a mere constraint knows only 0 and -inf.
-    A state is a number from 0 to 2**32 - 1. All methods are functions of their arguments: the beam may ask in any
-    order, and leave states at any time.
+    A state is a number from 0 to 2**32 - 1. All methods are functions of their arguments: beams may ask in any order,
+    leave states at any time, and run side by side in several threads.
     """
 
     @property
@@ -48,6 +49,16 @@ class Guide(Protocol):
 def combined(guides: Sequence[Guide]) -> Guide:
     """The guide of texts that suit all of one or more guides; its score is the sum of theirs."""
     return guides[0] if len(guides) == 1 else _Product(guides)
+
+
+def allowed(guide: Guide, classes: Sequence[int]) -> bool:
+    """Whether a guide forbids nothing of a text."""
+    state = guide.start
+    for number in classes:
+        if guide.scores(state)[number] == -math.inf:
+            return False
+        state = guide.step(state, number)
+    return guide.end(state) > -math.inf
 
 
 class _Product:

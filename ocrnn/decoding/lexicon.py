@@ -26,7 +26,7 @@ _WORDS = "# words"
 _RUN = re.compile(r"[^\W\d_][^\W\d_\u0300-\u036f]*(?:[\u0300-\u036f]+[^\W\d_]*)*")
 
 
-def lexicon(source: str | Path | Iterable[str], charset: Charset, *, cost: float = WORD_COST) -> Guide:
+def known(source: str | Path | Iterable[str], charset: Charset, *, cost: float = WORD_COST) -> Guide:
     """The guide of a lexicon: a file (UTF-8), or the lines of one.
 
     Each line is an entry, blank ones apart; a first line `# lines` says that the entries are whole lines of text, one

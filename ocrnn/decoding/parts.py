@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 import numpy as np
 
 from ocrnn.charset import BLANK
 from ocrnn.decoding.ctc import Hypothesis, LogProbs, Span, log_probabilities
+from ocrnn.decoding.guide import Guide, allowed
 
 Part = tuple[int, int]
 """Characters [first, last) of a text, counted from 0."""
+
+_LEAST_SHARE = 0.001
 
 
 def words(classes: Sequence[int], spaces: Collection[int]) -> tuple[Part, ...]:
@@ -64,6 +67,40 @@ def exchanges(
             texts.append((*before, *(() if number == BLANK else (number,)), *after))
     logps = iter(_logps(frames, texts))
     return [tuple(math.exp(next(logps)) for _ in numbers) for numbers in candidates]
+
+
+def alternatives(
+    log_probs: LogProbs, hypothesis: Hypothesis, most: int, *, guide: Guide | None = None
+) -> list[list[tuple[int, float]]]:
+    """Up to `most` classes that could stand for each character of a text, BLANK for none; log_probs is (T, C).
+
+    With each its share (0..1) of what `exchanges` gives to all that were tried there, the character itself included:
+    the `most` classes that come highest within its span, and none. Best first; shares below 0.001 and texts that a
+    guide forbids are left out.
+    """
+    candidates = []
+    for character, (first, last) in zip(hypothesis.classes, hypothesis.spans, strict=True):
+        peaks = log_probs[first:last].max(axis=0)
+        others = (number for number in (-peaks).argsort(kind="stable").tolist() if number not in (BLANK, character))
+        candidates.append([character, BLANK, *islice(others, most)])
+    found = []
+    for place, (numbers, sums) in enumerate(zip(candidates, exchanges(log_probs, hypothesis, candidates), strict=True)):
+        total = sum(sums)
+        shares = [(number, each / total) for number, each in zip(numbers[1:], sums[1:], strict=True) if total > 0]
+        shares.sort(key=lambda pair: -pair[1])
+        found.append(
+            [
+                (number, share)
+                for number, share in shares
+                if share >= _LEAST_SHARE
+                and (guide is None or allowed(guide, _exchanged(hypothesis.classes, place, number)))
+            ][:most]
+        )
+    return found
+
+
+def _exchanged(classes: Sequence[int], place: int, number: int) -> tuple[int, ...]:
+    return (*classes[:place], *(() if number == BLANK else (number,)), *classes[place + 1 :])
 
 
 def _logps(frames: Sequence[LogProbs], texts: Sequence[Sequence[int]]) -> list[float]:

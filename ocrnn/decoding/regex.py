@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
@@ -57,6 +58,7 @@ class Regex:
         # A state is the positions that may come next, and whether the text may end.
         self._states: list[tuple[int, bool]] = []
         self._numbers: dict[tuple[int, bool], int] = {}
+        self._lock = Lock()
         first = whole.first & automaton.live
         if not first and not whole.nullable:
             raise UsageError(f"--regex {pattern!r}: no text of the model's characters matches; change the pattern")
@@ -81,9 +83,10 @@ class Regex:
         return self._number(following, ends)
 
     def _number(self, positions: int, ends: bool) -> int:
-        number = self._numbers.setdefault((positions, ends), len(self._states))
-        if number == len(self._states):
-            self._states.append((positions, ends))
+        with self._lock:  # lines are read side by side
+            number = self._numbers.setdefault((positions, ends), len(self._states))
+            if number == len(self._states):
+                self._states.append((positions, ends))
         return number
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ocrnn.reading import Reading
 
 if TYPE_CHECKING:
-    from ocrnn.reading import Character, Word
+    from ocrnn.reading import Character, Overruled, Word
     from ocrnn.transcribe.reader import Result
 
 Form = Literal["text", "tsv", "csv", "json", "jsonl", "hocr", "alto", "page"]
@@ -132,10 +133,25 @@ def fields(path: str, reading: Reading) -> dict[str, object]:
         "width_px": reading.width_px,
         "height_px": reading.height_px,
         "words": [_part(word) for word in reading.words],
-        "characters": [_part(character) for character in reading.characters],
-        "alternatives": [
-            {"text": text, "confidence": _rounded(confidence)} for text, confidence in reading.alternatives
+        "characters": [
+            {**_part(character), "alternatives": _alternatives(character.alternatives)}
+            for character in reading.characters
         ],
+        "alternatives": _alternatives(reading.alternatives),
+        "fits": reading.fits,
+        "overruled": None if reading.overruled is None else _overruled(reading.overruled),
+    }
+
+
+def _alternatives(alternatives: Sequence[tuple[str, float]]) -> list[dict[str, object]]:
+    return [{"text": text, "confidence": _rounded(confidence)} for text, confidence in alternatives]
+
+
+def _overruled(overruled: Overruled) -> dict[str, object]:
+    return {
+        "text": overruled.text,
+        "confidence": _rounded(overruled.confidence),
+        "cost": None if overruled.cost == math.inf else round(overruled.cost, 3),  # JSON has no infinity
     }
 
 

@@ -81,16 +81,19 @@ def schema() -> Any:
     """Columns and their types (pyarrow.Schema)."""
     arrow, _ = libraries()
     text, number, real = arrow.string(), arrow.int32(), arrow.float32()
-    part = arrow.struct([("text", text), ("left_px", real), ("right_px", real), ("confidence", real)])
+    others = arrow.list_(arrow.struct([("text", text), ("confidence", real)]))
+    part = [("text", text), ("left_px", real), ("right_px", real), ("confidence", real)]
     columns = [
         ("path", text),
         ("text", text),
         ("confidence", real),
         ("width_px", number),
         ("height_px", number),
-        ("words", arrow.list_(part)),
-        ("characters", arrow.list_(part)),
-        ("alternatives", arrow.list_(arrow.struct([("text", text), ("confidence", real)]))),
+        ("words", arrow.list_(arrow.struct(part))),
+        ("characters", arrow.list_(arrow.struct([*part, ("alternatives", others)]))),
+        ("alternatives", others),
+        ("fits", arrow.bool_()),
+        ("overruled", arrow.struct([("text", text), ("confidence", real), ("cost", real)])),
     ]
     return arrow.schema(columns, metadata={"ocrnn.schema": str(SCHEMA)})
 

@@ -17,12 +17,14 @@ import numpy.typing as npt
 
 from ocrnn.charset import BLANK
 from ocrnn.data.samples import Sample
-from ocrnn.decoding.beam import beam_search
+from ocrnn.decoding.constraints import Decoded, constraints, decode
 from ocrnn.decoding.ctc import Hypothesis, LogProbs, character_confidences, greedy_all, log_probabilities, tempered
-from ocrnn.decoding.parts import Part, confidences, words
+from ocrnn.decoding.guide import combined
+from ocrnn.decoding.lexicon import WORD_COST
+from ocrnn.decoding.parts import Part, alternatives, confidences, words
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
-from ocrnn.reading import Character, Reading, Word
+from ocrnn.reading import Character, Overruled, Reading, Word
 from ocrnn.transcribe import pieces
 from ocrnn.transcribe.pipeline import in_turn
 
@@ -44,6 +46,7 @@ _BATCH_COLUMNS = 32_768
 """Columns of all lines of a batch: a very wide line goes alone, so that memory has one bound."""
 _WINDOW_COLUMNS = 4 * _BATCH_COLUMNS
 """Columns of all lines that are decoded together: 60 MB of them and their log-probabilities, for each job."""
+_NOTHING = Hypothesis((), -math.inf, ())
 
 
 @dataclass(frozen=True)
@@ -98,19 +101,28 @@ class Reader:
         self,
         model: Model,
         *,
-        decoder: Decoder = "greedy",
+        decoder: Decoder | None = None,
         beam_width: int = BEAM_WIDTH,
         alternatives: int = 0,
+        allow: str | None = None,
+        block: str | None = None,
+        lexicon: str | Path | Iterable[str] | None = None,
+        lexicon_cost: float = WORD_COST,
+        regex: str | None = None,
         jobs: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Read with an open model, or anything that has its `spec` and `infer`.
 
         `jobs` is how many threads `read_many` reads with, side by side; `infer` is then called from all of them.
-        `alternatives` is how many further texts each reading brings; they come from the beam, which is then at least
-        one wider than their number. Raises UsageError for options that contradict one another.
+        `alternatives` is how many further texts each reading brings, and further characters each character; they come
+        from the beam, which is then at least one wider than their number. `allow` and `block` hold characters and
+        classes such as `[:digit:]`; `lexicon` is a file of words, or of whole lines below a first line `# lines`, or
+        what would stand there; `lexicon_cost` is what a word outside of it costs, as a natural logarithm; `regex` has
+        to match the whole text. All of these take the beam too: the decoder is otherwise "greedy".
+        Raises UsageError for options that contradict one another.
         """
-        if decoder not in get_args(Decoder):
+        if decoder is not None and decoder not in get_args(Decoder):
             raise UsageError(f"decoder {decoder!r}: no such choice; take one of {', '.join(get_args(Decoder))}")
         for option, value, least in (
             ("beam width", beam_width, 1),
@@ -120,11 +132,15 @@ class Reader:
         ):
             if value < least:
                 raise UsageError(f"{option} {value}: too small; give {least} or more")
-        if alternatives and decoder != "beam":
-            raise UsageError("alternatives come from the beam; choose the decoder 'beam' for them")
+        guides = constraints(
+            model.spec.charset, allow=allow, block=block, lexicon=lexicon, lexicon_cost=lexicon_cost, regex=regex
+        )
+        if decoder == "greedy" and (alternatives or guides):
+            raise UsageError("alternatives and constraints belong to the beam; leave out the decoder 'greedy'")
         self.model = model
         self._spaces = frozenset(n for n, c in enumerate(model.spec.charset.characters, BLANK + 1) if c.isspace())
-        self._decoder = decoder
+        self._decoder = decoder or ("beam" if alternatives or guides else "greedy")
+        self._guide = combined(guides) if guides else None
         self._beam_width = max(beam_width, alternatives + 1)
         self._alternatives = alternatives
         self._jobs = jobs
@@ -135,9 +151,14 @@ class Reader:
         cls,
         model: str | Path | None = None,
         *,
-        decoder: Decoder = "greedy",
+        decoder: Decoder | None = None,
         beam_width: int = BEAM_WIDTH,
         alternatives: int = 0,
+        allow: str | None = None,
+        block: str | None = None,
+        lexicon: str | Path | Iterable[str] | None = None,
+        lexicon_cost: float = WORD_COST,
+        regex: str | None = None,
         jobs: int | None = None,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -155,6 +176,11 @@ class Reader:
             decoder=decoder,
             beam_width=beam_width,
             alternatives=alternatives,
+            allow=allow,
+            block=block,
+            lexicon=lexicon,
+            lexicon_cost=lexicon_cost,
+            regex=regex,
             jobs=jobs,
             max_pixels=max_pixels,
         )
@@ -249,7 +275,7 @@ class Reader:
             log_probs = tempered(pieces.infer(self.model, images), self.model.spec.temperature)  # (T, N, C)
             lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
         texts = self._decoded(list(lines.values()))
-        best = [found[0] for found in texts]
+        best = [found.texts[0] if found.texts else _NOTHING for found in texts]
         parts = [words(found.classes, self._spaces) for found in best]
         sure = confidences(list(lines.values()), best, parts)
         readings = {
@@ -259,25 +285,24 @@ class Reader:
         for position, page in enumerate(window):
             yield page.result(page.line if isinstance(page.line, ImageError) else readings[position])
 
-    def _decoded(self, lines: Sequence[LogProbs]) -> list[list[Hypothesis]]:
+    def _decoded(self, lines: Sequence[LogProbs]) -> list[Decoded]:
         """The best text of each line (T, C) and the further ones asked for; `logp` is over all paths."""
         if self._decoder == "beam":
+            best = 1 + self._alternatives
             return [
-                beam_search(np.ascontiguousarray(line), width=self._beam_width, best=1 + self._alternatives)
-                or [Hypothesis((), -math.inf, ())]
-                for line in lines
+                decode(np.ascontiguousarray(line), self._beam_width, best=best, guide=self._guide) for line in lines
             ]
         found = greedy_all(lines)
         # The greedy path is only one of all paths to its text.
         logps = log_probabilities(lines, [best.classes for best in found])
-        return [[replace(best, logp=float(logp))] for best, logp in zip(found, logps, strict=True)]
+        return [Decoded((replace(best, logp=float(logp)),)) for best, logp in zip(found, logps, strict=True)]
 
     def _reading(
-        self, log_probs: LogProbs, decoded: Sequence[Hypothesis], words: Sequence[tuple[Part, float]], page: _Page
+        self, log_probs: LogProbs, decoded: Decoded, words: Sequence[tuple[Part, float]], page: _Page
     ) -> Reading:
         """Reading of one line from its log-probabilities (T, C), the texts found in them, the best first, and words."""
         spec = self.model.spec
-        best, *others = decoded
+        best, *others = decoded.texts or (_NOTHING,)
         text = spec.charset.decode(best.classes)
         characters = self._characters(best, log_probs, page)
         return Reading(
@@ -291,7 +316,13 @@ class Reader:
                 Word(text[first:last], characters[first].left_px, characters[last - 1].right_px, confidence)
                 for (first, last), confidence in words
             ),
+            overruled=None if decoded.free is None else self._overruled(decoded.free, best),
+            fits=bool(decoded.texts) or self._guide is None,
         )
+
+    def _overruled(self, free: Hypothesis, best: Hypothesis) -> Overruled:
+        text = self.model.spec.charset.decode(free.classes)
+        return Overruled(text, _probability(free.logp), free.logp - best.logp)
 
     def _characters(self, best: Hypothesis, log_probs: LogProbs, page: _Page) -> tuple[Character, ...]:
         """Characters with their spans brought from frames to pixels of the picture as it was given."""
@@ -303,15 +334,20 @@ class Reader:
             column = frame * columns_per_frame - line_format.margin
             return min(max(column / columns_per_px, 0.0), float(page.width_px))
 
+        decode_one = self.model.spec.charset.decode
+        others: Sequence[Sequence[tuple[int, float]]] = [()] * len(best.classes)
+        if self._alternatives:
+            others = alternatives(log_probs, best, self._alternatives, guide=self._guide)
         return tuple(
             Character(
-                text=self.model.spec.charset.decode([number]),
+                text=decode_one([number]),
                 left_px=to_px(first),
                 right_px=to_px(last),
                 confidence=confidence,
+                alternatives=tuple((decode_one([other] if other else []), share) for other, share in further),
             )
-            for number, (first, last), confidence in zip(
-                best.classes, best.spans, character_confidences(log_probs, best), strict=True
+            for number, (first, last), confidence, further in zip(
+                best.classes, best.spans, character_confidences(log_probs, best), others, strict=True
             )
         )
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.image import MAX_PIXELS
 from ocrnn.transcribe import reader
 from ocrnn.transcribe.reader import Reader
@@ -231,6 +234,11 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "decoder": "greedy",
             "beam_width": reader.BEAM_WIDTH,
             "alternatives": 0,
+            "allow": None,
+            "block": None,
+            "lexicon": None,
+            "lexicon_cost": WORD_COST,
+            "regex": None,
             "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
@@ -239,6 +247,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
     text = run("read", "--help").stdout
     assert f"[default: {MAX_PIXELS}]" in " ".join(text.split())
     assert f"[default: {reader.BEAM_WIDTH}]" in " ".join(text.split())
+    assert f"[default: {WORD_COST:g}]" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -248,6 +257,11 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
         (["--decoder", "beam"], {"decoder": "beam", "beam_width": 16}),
         (["--beam-width", "4"], {"decoder": "beam", "beam_width": 4}),
         (["--alternatives", "3", "-f", "json"], {"decoder": "beam", "alternatives": 3}),
+        (["--allow", "[:digit:]"], {"decoder": "beam", "allow": "[:digit:]"}),
+        (["--block", "12"], {"decoder": "beam", "block": "12"}),
+        (["--lexicon", "a.png"], {"decoder": "beam", "lexicon": "a.png"}),
+        (["--lexicon", "a.png", "--lexicon-cost", "inf"], {"lexicon_cost": math.inf}),
+        (["--regex", ""], {"decoder": "beam", "regex": ""}),
         (["--threads", "2"], {"threads": 2}),
         (["-j", "3"], {"jobs": 3}),
         (["--max-pixels", "2000"], {"max_pixels": 2000}),
@@ -295,6 +309,9 @@ def test_the_batch_size_reaches_the_model(run: Run, bars: Bars, scans: Path, mon
         (["--alternatives", "2"], "--alternatives: has no place in the form text; add -f json"),
         (["--decoder", "greedy", "--beam-width", "8"], "--beam-width: belongs to the beam"),
         (["--decoder", "greedy", "--alternatives", "1", "-f", "json"], "--alternatives: belongs to the beam"),
+        (["--decoder", "greedy", "--regex", "1"], "a constraint: belongs to the beam; leave out --decoder greedy"),
+        (["--lexicon", "gone.txt"], "gone.txt: no such file; name a file of words or lines for --lexicon"),
+        (["--lexicon-cost", "3"], "--lexicon-cost: says what words outside of a lexicon cost; add --lexicon FILE"),
         (["-q", "-v"], "contradict"),
         (["-", "-"], "name it once"),
         (["-o", "other.png"], "named like a picture"),
@@ -317,6 +334,58 @@ def test_what_cannot_be_done_is_refused_before_the_model(
     assert message in result.stderr
     assert not opened
     assert (tmp_path / "there.txt").read_text() == "old"
+
+
+# What is known beforehand
+
+
+def test_a_constraint_says_where_it_overrules_the_picture(run: Run, bars: Bars, scans: Path, tmp_path: Path) -> None:
+    path = bars.save(tmp_path / "line.png", "407")
+    result = run("read", path, "--regex", "4[1-9].")
+    assert (result.exit_code, result.stdout) == (0, "417\n")
+    assert re.fullmatch(rf"ocrnn: {re.escape(path)}: '417', freely '407' \(cost \d\.\d\)\n", result.stderr)
+    assert run("read", path, "--regex", "4[1-9].", "-q").stderr == ""
+    assert run("read", path, "--regex", "4[0-9].").stderr == ""
+    (record,) = json.loads(run("read", path, "--block", "0", "-f", "json").stdout)
+    assert (record["text"], record["fits"], record["overruled"]["text"]) == ("417", True, "407")
+    assert 0 < record["overruled"]["cost"] < 20
+    result = run("read", "scans", "--block", "0")
+    assert result.exit_code == 0
+    assert result.stdout == printed().replace("407", "417").replace("\t10", "\t11")
+    assert "ocrnn: 2 texts are not what the picture alone reads as; -f json has both\n" in result.stderr
+    assert len(re.findall("freely", run("read", "scans", "--block", "0", "-v").stderr)) == 2
+
+
+def test_a_picture_to_which_nothing_fits_is_a_failure(run: Run, scans: Path, tmp_path: Path) -> None:
+    result = run("read", "scans", "--regex", "5|9|10|31", "--failures", "failed.tsv")
+    name = os.path.join("scans", "a", "x.jpg")
+    assert (result.exit_code, result.stdout) == (1, printed().replace("407", ""))
+    reason = "no text fits the constraints; freely it reads '407'"
+    assert f"ocrnn: {name}: {reason}\n" in result.stderr
+    assert (tmp_path / "failed.tsv").read_text() == f"{name}\t{reason}\n"
+    (record,) = json.loads(run("read", name, "--regex", "9", "-f", "json").stdout)
+    assert (record["text"], record["confidence"], record["fits"]) == ("", 0, False)
+    assert record["overruled"] == {"text": "407", "confidence": record["overruled"]["confidence"], "cost": None}
+
+
+def test_words_and_lines_come_from_a_file(run: Run, bars: Bars, tmp_path: Path) -> None:
+    path = bars.save(tmp_path / "line.png", "407")
+    (tmp_path / "lines.txt").write_text("# lines\n417\n31\n")
+    assert run("read", path, "--lexicon", "lines.txt").stdout == "417\n"
+    (tmp_path / "lines.txt").write_text("31 41\n")
+    result = run("read", path, "--lexicon", "lines.txt")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("ocrnn: lines.txt:1: '31 41' is more than one word; put '# lines' on the first")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--regex", "(1"), ("--allow", "x"), ("--block", "[:digit:]"), ("--block", "[:no:]")]
+)
+def test_what_no_text_can_meet_is_wrong_use(run: Run, bars: Bars, tmp_path: Path, arguments: tuple[str, str]) -> None:
+    result = run("read", bars.save(tmp_path / "line.png", "1"), *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"ocrnn: {arguments[0]}")
+    assert result.stderr.count("\n") == 1
 
 
 # What goes wrong
@@ -608,8 +677,18 @@ def test_a_table(run: Run, scans: Path, tmp_path: Path) -> None:
             record["words"] + record["characters"], other["words"] + other["characters"], strict=True
         ):
             assert part.pop("text") == another.pop("text")
+            assert part.pop("alternatives", []) == another.pop("alternatives", []) == []
             assert part == pytest.approx(another, rel=1e-6)
         assert record == {**record, **other, "words": record["words"], "characters": record["characters"]}
+    assert run("read", "scans", "-o", "told.parquet", "--block", "0", "--alternatives", "1").exit_code == 1
+    told = {Path(record["path"]).name: record for record in parquet.read_table(tmp_path / "told.parquet").to_pylist()}
+    assert (told["z.bmp"]["overruled"], told["z.bmp"]["fits"]) == (None, True)
+    (expected,) = json.loads(run("read", "scans/a/x.jpg", "-f", "json", "--block", "0").stdout)
+    assert told["x.jpg"]["overruled"] == {
+        "text": "407",
+        "confidence": pytest.approx(expected["overruled"]["confidence"], rel=1e-5),
+        "cost": pytest.approx(expected["overruled"]["cost"], rel=1e-3),
+    }
     result = run("read", "scans", "-o", "all.parquet", "-f", "json")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
 

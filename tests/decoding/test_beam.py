@@ -18,7 +18,7 @@ from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.characters import alphabet
 from ocrnn.decoding.ctc import Hypothesis, align, greedy, log_probability
 from ocrnn.decoding.guide import Guide, combined
-from ocrnn.decoding.lexicon import lexicon
+from ocrnn.decoding.lexicon import known
 from ocrnn.decoding.regex import Regex
 from ocrnn.errors import UsageError
 
@@ -252,9 +252,9 @@ GUIDES: dict[str, Told] = {
     "allow": (lambda: alphabet(CHARSET, allow="ab"), lambda text: forbid(set(text) <= set("ab"))),
     "block": (lambda: alphabet(CHARSET, block="[:upper:]"), lambda text: forbid("A" not in text)),
     "regex": (lambda: Regex("a[^a]+|1{2}", CHARSET), lambda text: forbid(bool(re.fullmatch("a[^a]+|1{2}", text)))),
-    "lines": (lambda: lexicon(["# lines", "ab1", "aa", "b"], CHARSET), lambda text: forbid(text in ("ab1", "aa", "b"))),
-    "words": (lambda: lexicon(["a", "ab"], CHARSET, cost=1.5), lambda text: -1.5 * strange(text)),
-    "only words": (lambda: lexicon(["a", "ab"], CHARSET, cost=math.inf), lambda text: forbid(strange(text) == 0)),
+    "lines": (lambda: known(["# lines", "ab1", "aa", "b"], CHARSET), lambda text: forbid(text in ("ab1", "aa", "b"))),
+    "words": (lambda: known(["a", "ab"], CHARSET, cost=1.5), lambda text: -1.5 * strange(text)),
+    "only words": (lambda: known(["a", "ab"], CHARSET, cost=math.inf), lambda text: forbid(strange(text) == 0)),
     "taste": (lambda: Taste(1), Taste(1).of),
 }
 

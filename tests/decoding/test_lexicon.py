@@ -13,7 +13,7 @@ import pytest
 
 from ocrnn.charset import Charset
 from ocrnn.decoding.guide import Guide
-from ocrnn.decoding.lexicon import WORD_COST, lexicon
+from ocrnn.decoding.lexicon import WORD_COST, known
 from ocrnn.errors import UsageError
 
 CHARSET = Charset("abAB1- ")
@@ -51,20 +51,20 @@ def strange_words(text: str) -> int:
 
 
 def test_each_strange_word_costs_the_same() -> None:
-    guide = lexicon(WORDS, CHARSET, cost=2.0)
+    guide = known(WORDS, CHARSET, cost=2.0)
     for text in texts():
         assert score(guide, text) == -2.0 * strange_words(text), text
 
 
 def test_strange_words_can_be_forbidden() -> None:
-    guide = lexicon(WORDS, CHARSET, cost=math.inf)
+    guide = known(WORDS, CHARSET, cost=math.inf)
     for text in texts():
         assert score(guide, text) == (-math.inf if strange_words(text) else 0.0), text
 
 
 def test_a_text_is_one_of_the_whole_lines() -> None:
     lines = ["ab 1", "ab", "a b-", "ab 1"]
-    guide = lexicon(["# lines", *lines], CHARSET)
+    guide = known(["# lines", *lines], CHARSET)
     assert {text for text in texts() if score(guide, text) == 0.0} == {*lines}
     assert {score(guide, text) for text in texts()} == {0.0, -math.inf}
 
@@ -74,18 +74,18 @@ def test_many_random_lines(seed: int) -> None:
     rng = np.random.default_rng(seed)
     lines = {texts()[place] for place in rng.integers(1, len(texts()), size=rng.integers(1, 3000))}
     lines = {line.strip() for line in lines if line.strip()}
-    guide = lexicon(["# lines", *lines], CHARSET)
+    guide = known(["# lines", *lines], CHARSET)
     assert {text for text in texts() if score(guide, text) == 0.0} == lines
 
 
 def test_a_file_is_read_as_its_lines(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_bytes("\ufeff# words\r\n\r\nab\r\n bAb \r\n".encode())
-    guide = lexicon(path, CHARSET)
+    guide = known(path, CHARSET)
     assert score(guide, "ab, bab"[:2]) == 0.0
     assert score(guide, "bAb-ab") == 0.0
     assert score(guide, "ba") == -WORD_COST
-    same = lexicon(["ab", "bAb"], CHARSET)
+    same = known(["ab", "bAb"], CHARSET)
     assert all(score(guide, text) == score(same, text) for text in texts()[:4000])
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
         path = tmp_path / "names.txt"
         path.write_bytes(data)
         with pytest.raises(UsageError) as raised:
-            lexicon(path, CHARSET)
+            known(path, CHARSET)
         assert "\n" not in str(raised.value)
         assert str(raised.value).startswith(str(path))
         return str(raised.value).removeprefix(str(path))
@@ -108,7 +108,7 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     assert refused(b"xyz\n12\n") == ": holds no word that the model can write; check what language it is in"
     assert refused(b"\xff\xfe\n") == ": is not text in UTF-8; write one word or line on each line"
     with pytest.raises(UsageError, match="nosuch.txt: cannot be read .No such file or directory.; name a file"):
-        lexicon(tmp_path / "nosuch.txt", CHARSET)
+        known(tmp_path / "nosuch.txt", CHARSET)
     for cost in (-1.0, math.nan):
         with pytest.raises(UsageError, match="--lexicon-cost .*: would favour strange words; give 0 or more"):
-            lexicon(["ab"], CHARSET, cost=cost)
+            known(["ab"], CHARSET, cost=cost)

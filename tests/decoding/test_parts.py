@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ocrnn.charset import Charset
+from ocrnn.decoding.characters import alphabet
 from ocrnn.decoding.ctc import Hypothesis, greedy, log_probability
-from ocrnn.decoding.parts import confidences, exchanges, words
+from ocrnn.decoding.parts import alternatives, confidences, exchanges, words
 
 SPACE = 2
 
@@ -102,3 +104,34 @@ def test_what_else_could_stand_there_is_weighed_over_all_paths() -> None:
     ]
     for found_here, expected_here in zip(shares, expected, strict=True):
         assert found_here == pytest.approx(expected_here, rel=1e-5)
+
+
+def test_alternatives_are_the_shares_of_what_was_tried() -> None:
+    rng = np.random.default_rng(6)
+    logits = rng.normal(size=(12, 6)) * 2
+    log_probs = (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+    found = greedy(log_probs)
+    most = 2
+    for place, others in enumerate(alternatives(log_probs, found, most)):
+        span = slice(*found.spans[place])
+        peaks = {number: log_probs[span, number].max() for number in range(1, 6) if number != found.classes[place]}
+        tried = [found.classes[place], 0, *sorted(peaks, key=lambda number: -peaks[number])[:most]]
+        (sums,) = exchanges(log_probs, found, [()] * place + [tried] + [()] * (len(found.classes) - place - 1))[
+            place : place + 1
+        ]
+        shares = dict(zip(tried, np.array(sums) / sum(sums), strict=True))
+        assert len(others) <= most
+        assert [share for _, share in others] == sorted((share for _, share in others), reverse=True)
+        for number, share in others:
+            assert share == pytest.approx(shares[number])
+            assert number != found.classes[place]
+        left_out = set(tried[1:]) - {number for number, _ in others}
+        assert all(shares[number] < 0.001 or len(others) == most for number in left_out)
+
+
+def test_alternatives_are_what_a_guide_allows() -> None:
+    log_probs = np.log(np.full((5, 4), 0.25, np.float32))
+    hypothesis = Hypothesis((1, 2), -1.0, ((0, 1), (3, 4)))
+    found = alternatives(log_probs, hypothesis, 5, guide=alphabet(Charset("abc"), allow="ab"))
+    assert [{number for number, _ in others} for others in found] == [{0, 2}, {0, 1}]
+    assert alternatives(log_probs, Hypothesis((), -1.0, ()), 5) == []

@@ -3,14 +3,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
 from ocrnn.errors import ImageError
-from ocrnn.reading import Character, Reading, Word
+from ocrnn.reading import Character, Overruled, Reading, Word
 from ocrnn.transcribe.output import FILE_SUFFIXES, Form, open_sheet, record
 from ocrnn.transcribe.reader import Result
 from tests.transcribe.conftest import spaced
@@ -18,7 +20,7 @@ from tests.transcribe.conftest import spaced
 READING = Reading(
     text="Grüße ſ",
     confidence=0.87654321,
-    characters=(Character("G", 1.23456, 9.0, 0.5), Character("r", 9.0, 12.0, 1e-9)),
+    characters=(Character("G", 1.23456, 9.0, 0.5, (("C", 0.0123456789), ("", 0.25))), Character("r", 9.0, 12.0, 1e-9)),
     width_px=200,
     height_px=40,
     alternatives=(("Gruße ſ", 0.0123456789),),
@@ -104,11 +106,27 @@ def test_json_holds_all_of_a_reading() -> None:
             {"text": "ſ", "left_px": 90.0, "right_px": 99.0, "confidence": 0.123457},
         ],
         "characters": [
-            {"text": "G", "left_px": 1.23, "right_px": 9.0, "confidence": 0.5},
-            {"text": "r", "left_px": 9.0, "right_px": 12.0, "confidence": 1e-9},
+            {
+                "text": "G",
+                "left_px": 1.23,
+                "right_px": 9.0,
+                "confidence": 0.5,
+                "alternatives": [{"text": "C", "confidence": 0.0123457}, {"text": "", "confidence": 0.25}],
+            },
+            {"text": "r", "left_px": 9.0, "right_px": 12.0, "confidence": 1e-9, "alternatives": []},
         ],
         "alternatives": [{"text": "Gruße ſ", "confidence": 0.0123457}],
+        "fits": True,
+        "overruled": None,
     }
+
+
+@pytest.mark.parametrize(("cost", "written"), [(2.34567, 2.346), (math.inf, None)])
+def test_json_holds_what_was_overruled(cost: float, written: float | None) -> None:
+    reading = replace(READING, overruled=Overruled("Gruse", 0.123456789, cost), fits=cost < math.inf)
+    (item,) = json.loads(document("json", [("a.png", reading)]))
+    assert item["overruled"] == {"text": "Gruse", "confidence": 0.123457, "cost": written}
+    assert item["fits"] is (written is not None)
 
 
 @pytest.mark.parametrize("form", ["text", "tsv"])

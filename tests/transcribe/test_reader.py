@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from ocrnn.charset import Charset
+from ocrnn.decoding.ctc import log_probability
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
@@ -271,6 +272,64 @@ def noisy(picture: npt.NDArray[Any], level: float, rng: np.random.Generator) -> 
     return np.clip(picture + rng.normal(scale=level, size=picture.shape), 0, 255).astype(np.uint8)
 
 
+def logp(bars: Bars, drawn: str, text: str) -> float:
+    line = bars.spec.line_format.prepare(bars.draw(drawn))
+    return log_probability(bars.infer(line[None])[:, 0], bars.spec.charset.encode(text))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"allow": "[:digit:]"}, "407"),
+        ({"allow": "0456"}, "406"),
+        ({"block": "07"}, "416"),
+        ({"regex": "[0-35-9]0?7"}, "507"),
+        ({"regex": "40.", "block": "78"}, "406"),
+        ({"lexicon": ["# lines", "408", "12"]}, "408"),
+    ],
+)
+def test_a_constraint_says_what_it_overrules(bars: Bars, options: Any, text: str) -> None:
+    reading = Reader(bars, **options).read(bars.draw("407"))
+    assert (reading.text, reading.fits) == (text, True)
+    assert reading.confidence == pytest.approx(math.exp(logp(bars, "407", text)), rel=1e-4)
+    assert [character.text for character in reading.characters] == [*text]
+    if text == "407":
+        assert reading.overruled is None
+    else:
+        assert reading.overruled is not None
+        assert reading.overruled.text == "407"
+        assert reading.overruled.confidence == pytest.approx(math.exp(logp(bars, "407", "407")), rel=1e-4)
+        assert reading.overruled.cost == pytest.approx(logp(bars, "407", "407") - logp(bars, "407", text), rel=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"allow": "0"}, {"regex": r"\d{7}"}, {"regex": "[01]{3}", "block": "01"}])
+def test_where_nothing_fits_nothing_is_read(bars: Bars, options: Any) -> None:
+    reading = Reader(bars, **options, alternatives=2).read(bars.draw("407"))
+    assert (reading.text, reading.confidence, reading.fits) == ("", 0.0, False)
+    assert not reading.characters and not reading.words and not reading.alternatives
+    assert reading.overruled is not None
+    assert (reading.overruled.text, reading.overruled.cost) == ("407", math.inf)
+
+
+def test_characters_have_alternatives_that_the_constraint_knows(bars: Bars) -> None:
+    torn = bars.draw("5")
+    torn[26:28, 4:12] = 128  # the bar ends between 5 and 6
+    plain, *more = Reader(bars, alternatives=3).read(torn).characters
+    told, *_ = Reader(bars, alternatives=3, block="6").read(torn).characters
+    assert not more
+    line = bars.spec.line_format.prepare(torn)
+    log_probs = bars.infer(line[None])[:, 0]
+    own = 1 - sum(share for _, share in plain.alternatives)
+    assert plain.alternatives
+    for other, share in plain.alternatives:
+        ratio = log_probability(log_probs, bars.spec.charset.encode(other))
+        ratio -= log_probability(log_probs, bars.spec.charset.encode(plain.text))
+        assert share / own == pytest.approx(math.exp(ratio), rel=0.01)
+    assert "6" in {plain.text, *(other for other, _ in plain.alternatives)}
+    assert "6" not in {told.text, *(other for other, _ in told.alternatives)}
+    assert Reader(bars, decoder="beam").read(torn).characters[0].alternatives == ()
+
+
 def test_a_table_without_any_path_is_an_empty_reading(bars: Bars) -> None:
     hopeless = SimpleNamespace(spec=bars.spec, infer=lambda images: np.full((4, len(images), 11), -np.inf, np.float32))
     reading = Reader(hopeless, decoder="beam").read(np.zeros((40, 8), np.uint8))
@@ -281,7 +340,11 @@ def test_a_table_without_any_path_is_an_empty_reading(bars: Bars) -> None:
     ("options", "message"),
     [
         ({"decoder": "best"}, "'best'.*greedy, beam"),
-        ({"alternatives": 2}, "choose the decoder 'beam'"),
+        ({"alternatives": 2, "decoder": "greedy"}, "belong to the beam; leave out the decoder 'greedy'"),
+        ({"allow": "1", "decoder": "greedy"}, "belong to the beam; leave out the decoder 'greedy'"),
+        ({"allow": "a"}, "--allow: 'a' is nothing that the model can write"),
+        ({"regex": "(1"}, "--regex '.1': character 1"),
+        ({"lexicon": "nosuch.txt"}, "nosuch.txt: cannot be read"),
         ({"beam_width": 0}, "beam width 0"),
         ({"alternatives": -1, "decoder": "beam"}, "alternatives -1"),
         ({"jobs": 0}, "jobs 0"),
