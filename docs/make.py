@@ -68,7 +68,7 @@ def _page(words: tuple[str, ...], command: click.Command) -> Iterator[str]:
     yield from (f"# {called}", "")
     yield from (f"    {called} {' '.join(_pieces(command))}", "")
     for paragraph in (command.help or "").split("\n\n"):
-        yield from (_filled(paragraph), "")
+        yield from (_shown(paragraph), "")
     if isinstance(command, click.Group):
         yield from ("## Commands", "")
         for name, below in sorted(command.commands.items()):
@@ -118,13 +118,25 @@ def _value(option: click.Option) -> str:
 
 
 def _epilog(command: click.Command) -> Iterator[str]:
-    """Examples, and what stands behind them, such as exit statuses."""
+    """Examples, exit statuses, and what else stands at the end of a help text."""
     for paragraph in (command.epilog or "").split("\n\n"):
-        if paragraph.startswith("\b\n"):
-            examples = (re.sub(r"(?<=\S)( {2,})(?=\S)", r"\1# ", line, count=1) for line in paragraph.splitlines()[1:])
-            yield from ("## Examples", "", "```sh", *examples, "```", "")
-        else:
-            yield from (_filled(paragraph), "")
+        if paragraph.startswith(_AS_IT_IS):
+            yield from ("## Examples", "")
+        elif paragraph.startswith("Exit status: "):
+            yield from ("## Exit status", "")
+        yield from (_shown(paragraph.removeprefix("Exit status: ")), "")
+
+
+_AS_IT_IS = "\b\n"
+"""What click leaves the lines of a paragraph alone for, such as examples."""
+
+
+def _shown(paragraph: str) -> str:
+    """A paragraph of help; examples as what a shell takes, so that what stands behind one is a comment."""
+    if not paragraph.startswith(_AS_IT_IS):
+        return _filled(paragraph)
+    lines = paragraph.removeprefix(_AS_IT_IS).splitlines()
+    return "\n".join(("```sh", *(re.sub(r"(?<=\S)( {2,})(?=\S)", r"\1# ", line, count=1) for line in lines), "```"))
 
 
 def _filled(paragraph: str, indent: str = "") -> str:

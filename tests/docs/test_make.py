@@ -56,6 +56,14 @@ def test_what_markdown_would_swallow_is_spelled_out(make: ModuleType) -> None:
     assert make._filled("runs/<name>, `a <b>`") == "runs/&lt;name>, `a <b>`"
 
 
+def test_examples_are_what_a_shell_takes(make: ModuleType) -> None:
+    assert (
+        make._shown("\b\nocrnn info       all of it\nocrnn info x")
+        == "```sh\nocrnn info       # all of it\nocrnn info x\n```"
+    )
+    assert not [name for name, text in make.pages().items() if "\b" in text]
+
+
 def test_old_pages_go(make: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make, "PAGES", tmp_path / "commands")
     make.main()
