@@ -26,6 +26,7 @@ from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Character, Overruled, Reading, Word
 from ocrnn.transcribe import pieces
+from ocrnn.transcribe.boxes import places
 from ocrnn.transcribe.pipeline import in_turn
 
 if TYPE_CHECKING:
@@ -325,15 +326,12 @@ class Reader:
         return Overruled(text, _probability(free.logp), free.logp - best.logp)
 
     def _characters(self, best: Hypothesis, log_probs: LogProbs, page: _Page) -> tuple[Character, ...]:
-        """Characters with their spans brought from frames to pixels of the picture as it was given."""
+        """Characters with the ink that is theirs brought from the prepared line to the picture as it was given."""
+        assert not isinstance(page.line, ImageError)
         line_format = self.model.spec.line_format
-        columns_per_frame = page.columns / max(1, len(log_probs))
-        columns_per_px = line_format.scale(page.height_px, page.width_px)
-
-        def to_px(frame: int) -> float:
-            column = frame * columns_per_frame - line_format.margin
-            return min(max(column / columns_per_px, 0.0), float(page.width_px))
-
+        spaces = [number in self._spaces for number in best.classes]
+        columns = places(page.line, best.spans, len(log_probs), spaces) - line_format.margin
+        pixels = (columns / line_format.scale(page.height_px, page.width_px)).clip(0, page.width_px)
         decode_one = self.model.spec.charset.decode
         others: Sequence[Sequence[tuple[int, float]]] = [()] * len(best.classes)
         if self._alternatives:
@@ -341,13 +339,13 @@ class Reader:
         return tuple(
             Character(
                 text=decode_one([number]),
-                left_px=to_px(first),
-                right_px=to_px(last),
+                left_px=left,
+                right_px=right,
                 confidence=confidence,
                 alternatives=tuple((decode_one([other] if other else []), share) for other, share in further),
             )
-            for number, (first, last), confidence, further in zip(
-                best.classes, best.spans, character_confidences(log_probs, best), others, strict=True
+            for number, (left, right), confidence, further in zip(
+                best.classes, pixels.tolist(), character_confidences(log_probs, best), others, strict=True
             )
         )
 
