@@ -11,7 +11,7 @@ from ocrnn.evaluation.alignment import visible
 from ocrnn.evaluation.compare import Comparison
 from ocrnn.evaluation.diagram import LEGEND, diagram
 from ocrnn.evaluation.pair import pair
-from ocrnn.evaluation.report import REVIEWED, balance, chance, contexts, figures, gap_of, rates, verdict
+from ocrnn.evaluation.report import REVIEWED, balance, chance, contexts, figures, gap_of, rates, reliabilities, verdict
 from ocrnn.evaluation.score import Evaluation
 from ocrnn.evaluation.suspects import Suspect
 
@@ -106,6 +106,8 @@ def _confidence(evaluation: Evaluation) -> Iterator[str]:
         return
     yield "<h2>Is the confidence true?</h2>"
     yield f"<p>Calibration error <strong>{100 * found.error:.2f} %</strong>; {page.escaped(chance(found))}.</p>"
+    for name, each in reliabilities(evaluation)[1:]:
+        yield f"<p>The same {page.escaped(name.strip())} {100 * each.error:.2f} %; {page.escaped(chance(each))}.</p>"
     yield f"<figure>{diagram(found)}<figcaption>{LEGEND}</figcaption></figure>"
     bins = [
         (f"{each.confidence:.3f}", each.lines, f"{100 * each.right:.1f} %",

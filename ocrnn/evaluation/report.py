@@ -64,7 +64,7 @@ def confidence_table(evaluation: Evaluation) -> str:
         f"{100 * each.low:.2f} to {100 * each.high:.2f}"
         for each in found.bins
     ]
-    rows.append(f"{'calibration error':<18}{100 * found.error:>7.2f} %   {chance(found)}")
+    rows += [f"{name:<18}{100 * each.error:>7.2f} %   {chance(each)}" for name, each in reliabilities(evaluation)]
     looked, lines, characters = evaluation.caught(REVIEWED)
     rows.append(
         f"{f'most doubtful {100 * REVIEWED:.0f} %':<20}{looked:>8} line{'s' if looked > 1 else ''}: "
@@ -117,18 +117,27 @@ def worst_lines(evaluation: Evaluation, count: int) -> str:
 def to_json(evaluation: Evaluation, suspects: Sequence[Suspect], worst: int) -> str:
     """One line of json: `schema`, the figures of `Score` by name (rates 0..1), the worst lines field by field.
 
-    `reliability` has the fields of `Reliability`, null where no line could be read; `review` says what the most
+    `reliability` has the fields of `Reliability`, null where no line could be read, and those of words and characters
+    are beside it; `review` says what the most
     doubtful `share` of lines hold. `confusions` and `suspects` are all there are: the fields of `Confusions`, and of
     `Suspect` with the name and texts of the line in place of its number.
     """
     found = evaluation.reliability()
-    looked, lines, characters = evaluation.caught(REVIEWED)
+    words, characters = evaluation.word_reliability(), evaluation.character_reliability()
+    looked, caught_lines, caught_characters = evaluation.caught(REVIEWED)
     return json.dumps(
         {
             "schema": SCHEMA,
             **dataclasses.asdict(evaluation.score),
             "reliability": None if found is None else dataclasses.asdict(found),
-            "review": {"share": REVIEWED, "lines": looked, "wrong_lines": lines, "wrong_characters": characters},
+            "word_reliability": None if words is None else dataclasses.asdict(words),
+            "character_reliability": None if characters is None else dataclasses.asdict(characters),
+            "review": {
+                "share": REVIEWED,
+                "lines": looked,
+                "wrong_lines": caught_lines,
+                "wrong_characters": caught_characters,
+            },
             "confusions": dataclasses.asdict(evaluation.confusions()),
             "suspects": [
                 {
@@ -140,7 +149,7 @@ def to_json(evaluation: Evaluation, suspects: Sequence[Suspect], worst: int) -> 
                 for suspect in suspects
                 for line in [evaluation.lines[suspect.place]]
             ],
-            "worst": [dataclasses.asdict(line) for line in evaluation.worst(worst)],
+            "worst": [_fields(line) for line in evaluation.worst(worst)],
         },
         ensure_ascii=False,
     )
@@ -273,6 +282,22 @@ def contexts(confusion: Confusion) -> str:
         f"{visible(each.before)}[{inside}]{visible(each.after)} {each.count} of {each.of}"
         for each in confusion.contexts
     )
+
+
+def reliabilities(evaluation: Evaluation) -> list[tuple[str, Reliability]]:
+    """What confidence is told of, with how true it is: lines first, then their words and characters where there are."""
+    found = [
+        ("calibration error", evaluation.reliability()),
+        ("  of words", evaluation.word_reliability()),
+        ("  of characters", evaluation.character_reliability()),
+    ]
+    return [(name, each) for name, each in found if each is not None]
+
+
+def _fields(line: ReadSample) -> dict[str, object]:
+    """Fields of a line, without those of its parts."""
+    kept = (each.name for each in dataclasses.fields(line) if each.name not in ("words", "characters"))
+    return {name: getattr(line, name) for name in kept}
 
 
 def _shown(line: ReadSample) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import tee
 from typing import TYPE_CHECKING
 
 from ocrnn.errors import ImageError
 from ocrnn.evaluation.calibration import Reliability, caught, reliability
 from ocrnn.evaluation.confusions import Confusions, confusions
+from ocrnn.evaluation.verdicts import Verdict, verdicts
 from ocrnn.metrics import Score, distance, fold, score
 from ocrnn.reading import Reading
 
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
     from ocrnn.data.labels import Sample
     from ocrnn.transcribe.reader import Reader
 
+_MOST_PARTS = 5000
+"""Words or characters that a reliability is of."""
+
 
 @dataclass(frozen=True)
 class ReadSample:
     """A labelled line and what was read in it.
 
     `edits` counts the wrong characters after folding, `confidence` is the reader's, 0..1. Where the picture could not
-    be read `problem` says why, the reading is empty, and all of the line counts as wrong.
+    be read `problem` says why, the reading is empty, and all of the line counts as wrong. `words` and `characters` are
+    what `verdicts` says of them.
     """
 
     name: str
@@ -32,6 +37,8 @@ class ReadSample:
     confidence: float
     edits: int
     problem: str = ""
+    words: tuple[Verdict, ...] = field(default=(), repr=False)
+    characters: tuple[Verdict, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,14 @@ class Evaluation:
         if not read:
             return None
         return reliability((line.confidence for line in read), (not line.edits for line in read))
+
+    def word_reliability(self) -> Reliability | None:
+        """How far the confidence of words is true; None where there are none. Words of a line err together."""
+        return _reliability([verdict for line in self.lines for verdict in line.words])
+
+    def character_reliability(self) -> Reliability | None:
+        """How far the confidence of characters is true; None where there are none."""
+        return _reliability([verdict for line in self.lines for verdict in line.characters])
 
     def confusions(self) -> Confusions:
         """What was taken for what in the lines that could be read."""
@@ -88,4 +103,11 @@ def _read_sample(sample: Sample, outcome: Reading | ImageError) -> ReadSample:
     if isinstance(outcome, ImageError):
         return ReadSample(name, sample.text, "", 0.0, len(fold(sample.text)), str(outcome))
     edits = distance(fold(outcome.text), fold(sample.text))
-    return ReadSample(name, sample.text, outcome.text, outcome.confidence, edits)
+    words, characters = verdicts(outcome, sample.text)
+    return ReadSample(name, sample.text, outcome.text, outcome.confidence, edits, words=words, characters=characters)
+
+
+def _reliability(said: Sequence[Verdict]) -> Reliability | None:
+    # Evenly spread: a thousand drawings of all characters of a book would take minutes and say no more.
+    taken = said[:: -(-len(said) // _MOST_PARTS)] if said else ()
+    return reliability((confidence for confidence, _ in taken), (true for _, true in taken)) if taken else None

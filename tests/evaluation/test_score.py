@@ -57,6 +57,11 @@ def test_lines_are_read_in_order_and_counted(tmp_path: Path) -> None:
     assert 0 < lines[0].confidence <= 1 and lines[2].confidence == 0
 
     evaluation = evaluate(lines)
+    # One word in each line that was read, the last of three letters too many; characters are those that were read.
+    assert [[right for _, right in line.words] for line in lines] == [[True], [False], [], [False]]
+    words, characters = evaluation.word_reliability(), evaluation.character_reliability()
+    assert words and characters and (words.lines, characters.lines) == (3, 3 + 2 + 5)
+    assert sum(each.right * each.lines for each in characters.bins) == pytest.approx(3 + 1 + 2)
     assert evaluation.score.lines == 4
     assert evaluation.score.cer == pytest.approx(7 / 10)
     assert evaluation.score.exact == 1 / 4
