@@ -39,6 +39,7 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three labelled pictures, of 2, 3 and 4 letters; model `few` reads three letters at most, `all` every one."""
     models = {"few": WidthReader(3), "all": WidthReader(9)}
     monkeypatch.setattr(ocrnn.model.runtime, "open_model", lambda name, **options: models[name])
+    monkeypatch.setattr(ocrnn.model.runtime, "share_cores", lambda name, **options: (1, 1))
     folder = tmp_path / "lines"
     folder.mkdir()
     for steps in (2, 3, 4):
