@@ -1,18 +1,21 @@
 """Pages for a browser that need nothing else: style, tables, lines with their pictures.
 
-They open from a disk, in light and dark, on a telephone; nothing is fetched and nothing runs, which the page itself
-forbids. Every text that comes from data goes through `escaped`.
+They open from a disk, in light and dark, on a telephone; nothing is fetched and nothing runs but a page's own script,
+which the page itself forbids. Every text that comes from data goes through `escaped`, or `spelled` and JSON.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from ocrnn.image import Grey
@@ -63,17 +66,25 @@ img { height: 40px; width: auto; max-width: none; display: block; background: #f
 """
 
 
-def page(title: str, parts: Iterable[str]) -> bytes:
-    """A whole page as UTF-8; `title` is text, `parts` are HTML."""
+def page(title: str, parts: Iterable[str], *, style: str = "", script: str = "") -> bytes:
+    """A whole page as UTF-8; `title` is text, `parts` are HTML, `style` and `script` are of the page's own kind.
+
+    Nothing but that script runs, and it is known by its digest: what data bring can neither replace it nor add to it.
+    """
     body = "\n".join(parts)
+    allowed = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        allowed += f"; script-src 'sha256-{digest}'"
+        body += f"\n<script>{script}</script>"
     text = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{allowed}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escaped(title)}</title>
-<style>{_STYLE}</style>
+<style>{_STYLE}{style}</style>
 </head>
 <body>
 <h1>{escaped(title)}</h1>
@@ -90,7 +101,12 @@ def escaped(text: object) -> str:
     >>> escaped('<b>' + chr(0x200B))
     '&lt;b&gt;[U+200B]'
     """
-    return html.escape("".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in str(text)))
+    return html.escape(spelled(str(text)))
+
+
+def spelled(text: str) -> str:
+    """Text whose characters all have a shape: what has none, or cannot be encoded, is named by its number."""
+    return "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in text)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -107,14 +123,32 @@ def facts(pairs: Iterable[tuple[str, object]]) -> str:
 
 def picture(grey: Grey, what: str) -> str:
     """Picture (h, w) inside of the page, small enough to have many; `what` says what it shows."""
-    scale = min(1.0, _HIGHEST_PX / grey.shape[0], _WIDEST_PX / grey.shape[1])
+    return f'<div class="picture"><img src="{photograph(grey, _HIGHEST_PX, _WIDEST_PX)}" alt="{escaped(what)}"></div>'
+
+
+def photograph(grey: Grey, highest_px: int, widest_px: int) -> str:
+    """Address that holds a picture (h, w), made no larger than these sizes and stored with some loss."""
+    scale = min(1.0, highest_px / grey.shape[0], widest_px / grey.shape[1])
     if scale < 1:
         size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return _address(Image.fromarray(grey), "WEBP", quality=_QUALITY)
+
+
+def tint(strength: npt.NDArray[np.floating[Any]], colour: tuple[int, int, int]) -> str:
+    """Address that holds one colour, as dense at each place as `strength` (h, w) says, 0 clear to 1 full, in 16 steps.
+
+    It lies over what is behind it, in light and dark.
+    """
+    picture = Image.fromarray(np.rint(np.clip(strength, 0, 1) * 15).astype(np.uint8), "P")
+    picture.putpalette(colour * 16)
+    return _address(picture, "PNG", transparency=bytes(range(0, 256, 17)), bits=4, optimize=True)
+
+
+def _address(picture: Image.Image, form: str, **options: object) -> str:
     stored = io.BytesIO()
-    Image.fromarray(grey).save(stored, "WEBP", quality=_QUALITY)
-    data = base64.b64encode(stored.getvalue()).decode()
-    return f'<div class="picture"><img src="data:image/webp;base64,{data}" alt="{escaped(what)}"></div>'
+    picture.save(stored, form, **options)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(stored.getvalue()).decode()}"
 
 
 def line(name: str, note: str, shown: str, below: str = "") -> str:

@@ -1,8 +1,17 @@
-"""What several tests need: a drawn line, the checkout, and the shipped model where it is already there."""
+"""What several tests need: a drawn line, the checkout, the shipped model where it is already there, and a browser."""
 
 from __future__ import annotations
 
+import base64
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +22,12 @@ from ocrnn.charset import Charset
 from ocrnn.spec import ModelSpec
 
 ROOT = Path(__file__).parent.parent
+
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+_ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -109,3 +124,88 @@ def bars_file(bars: Bars, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("bars") / "bars.onnx"
     bars.export(path)
     return str(path)
+
+
+class Browser:
+    """One window of headless Chromium, driven over plain HTTP (W3C WebDriver)."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self._address = f"http://127.0.0.1:{port}/session"
+        options = {"args": [*_ARGUMENTS, f"--user-data-dir={folder}"], "binary": shutil.which("chromium")}
+        logs = {"goog:loggingPrefs": {"browser": "ALL"}, "goog:chromeOptions": options}
+        self._address += "/" + self._ask("POST", "", {"capabilities": {"alwaysMatch": logs}})["sessionId"]
+
+    def open(self, page: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+        self._ask("POST", "/window/rect", {"width": width, "height": height})
+        scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
+        self._ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": scheme})
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self._ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size})
+        self._ask("POST", "/url", {"url": page.as_uri()})
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """What a function body returns in the page."""
+        return self._ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def point(self, selector: str, *, press: bool = False) -> None:
+        """Move the mouse over an element, and click it with `press`."""
+        found = self._ask("POST", "/element", {"using": "css selector", "value": selector})
+        moves: list[dict[str, object]] = [
+            {"type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": {_ELEMENT: found[_ELEMENT]}}
+        ]
+        if press:
+            moves += [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
+        self._ask("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": moves}]})
+
+    def type(self, *keys: str) -> None:
+        """Press keys where the focus is."""
+        strokes = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
+
+    def complaints(self) -> list[str]:
+        """What the browser wrote into its console since it was last asked: errors, and what the page forbade."""
+        return [entry["message"] for entry in self._ask("POST", "/se/log", {"type": "browser"})]
+
+    def photograph(self, path: Path) -> None:
+        """Save the whole page as PNG."""
+        shot = {"cmd": "Page.captureScreenshot", "params": {"captureBeyondViewport": True}}
+        path.write_bytes(base64.b64decode(self._ask("POST", "/goog/cdp/execute", shot)["data"]))
+
+    def close(self) -> None:
+        self._ask("DELETE", "")
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self._address + path, data, {"Content-Type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium behind chromedriver; skips where they are not installed."""
+    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+        pytest.skip("there is no chromium with chromedriver")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    driver = subprocess.Popen(
+        ["chromedriver", f"--port={port}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(600):
+            with socket.socket() as knock:
+                if knock.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        window = Browser(port, tmp_path_factory.mktemp("chromium"))
+        yield window
+        window.close()
+    finally:
+        driver.terminate()
+        driver.wait(30)

@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "Name what would spoil training, line by line.",
     "eval": "Measure a model on labelled lines.",
     "compare": "Compare two models on the same labelled lines.",
+    "explain": "Show on a page why a line was read as it was.",
     "export": "Write a trained model as ONNX.",
     "info": "Say what a model is: characters, data, licence, scores.",
     "models": "List the models that come with ocrnn.",
