@@ -8,9 +8,11 @@ import click
 
 from ocrnn.cli import labelled, options
 from ocrnn.cli.main import FAILED
+from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
+    from ocrnn.decoding.ctc import LogProbs
     from ocrnn.transcribe.reader import Decoder
 
 
@@ -93,7 +95,14 @@ def command(
     )
     lines = labelled.read(samples, reader, batch_size=batch_size, quiet=quiet)
     evaluation = evaluate(lines)
-    doubted = suspects(lines, reader.model.spec.charset, lambda place: reader.posteriors(samples[place]))
+    bar = progress_bar(sum(bool(line.edits and not line.problem) for line in lines), "labels", shown=not quiet)
+
+    def frames(place: int) -> LogProbs:
+        bar.update()
+        return reader.posteriors(samples[place])
+
+    doubted = suspects(lines, reader.model.spec.charset, frames)
+    bar.close()
     if as_json:
         click.echo(to_json(evaluation, doubted, worst))
     else:

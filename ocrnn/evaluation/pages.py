@@ -11,7 +11,7 @@ from ocrnn.evaluation.alignment import visible
 from ocrnn.evaluation.compare import Comparison
 from ocrnn.evaluation.diagram import LEGEND, diagram
 from ocrnn.evaluation.pair import pair
-from ocrnn.evaluation.report import REVIEWED, balance, chance, contexts, figures, gap_of, rates, reliabilities, verdict
+from ocrnn.evaluation.report import REVIEWED, balance, contexts, figures, gap_of, rates, reliabilities, verdict
 from ocrnn.evaluation.score import Evaluation
 from ocrnn.evaluation.suspects import Suspect
 
@@ -68,10 +68,10 @@ def _confusions(evaluation: Evaluation, worst: int) -> Iterator[str]:
     if not (found.found or found.stretches) or not worst:
         return
     yield "<h2>What is taken for what</h2>"
+    more = f" {found.stretches} longer stretches, such as lost words, are not in the table." if found.stretches else ""
     yield (
         f"<p>Of the wrong characters {found.substitutions} were read as others, {found.deletions} left out, "
-        f"{found.insertions} put in. {found.stretches} stretches, too long to say what was taken for what, are not "
-        "in the table.</p>"
+        f"{found.insertions} put in.{more}</p>"
     )
     rows = [
         (f"{visible(each.truth)} → {visible(each.reading)}", each.count, each.of, contexts(each))
@@ -105,9 +105,12 @@ def _confidence(evaluation: Evaluation) -> Iterator[str]:
     if found is None:
         return
     yield "<h2>Is the confidence true?</h2>"
-    yield f"<p>Calibration error <strong>{100 * found.error:.2f} %</strong>; {page.escaped(chance(found))}.</p>"
-    for name, each in reliabilities(evaluation)[1:]:
-        yield f"<p>The same {page.escaped(name.strip())} {100 * each.error:.2f} %; {page.escaped(chance(each))}.</p>"
+    rows = [
+        (name.replace("calibration error", "of lines").strip(), f"{100 * each.error:.2f} %",
+         f"{100 * each.low:.2f} to {100 * each.high:.2f}", f"{100 * each.by_chance:.2f} %")
+        for name, each in reliabilities(evaluation)
+    ]  # fmt: skip
+    yield page.table(("calibration error", "", "95 %", "by chance alone"), rows)
     yield f"<figure>{diagram(found)}<figcaption>{LEGEND}</figcaption></figure>"
     bins = [
         (f"{each.confidence:.3f}", each.lines, f"{100 * each.right:.1f} %",
@@ -119,7 +122,7 @@ def _confidence(evaluation: Evaluation) -> Iterator[str]:
     reviews = []
     for share in (REVIEWED, 2 * REVIEWED, 4 * REVIEWED):
         looked, lines, characters = evaluation.caught(share)
-        reviews.append((f"{100 * share:.0f} %: {looked}", f"{100 * lines:.0f} %", f"{100 * characters:.0f} %"))
+        reviews.append((f"{looked} ({100 * share:.0f} %)", f"{100 * lines:.0f} %", f"{100 * characters:.0f} %"))
     yield page.table(("most doubtful lines", "of the wrong lines", "of the wrong characters"), reviews)
 
 

@@ -88,7 +88,7 @@ def confusion_table(evaluation: Evaluation, count: int) -> str:
         return ""
     kinds = f"{found.substitutions} replaced, {found.deletions} left out, {found.insertions} put in"
     if found.stretches:
-        kinds += f"; {found.stretches} longer stretches are not listed"
+        kinds += f"; {found.stretches} longer stretch{'es are' if found.stretches > 1 else ' is'} not listed"
     rows = [f"{'wrong characters':<20}{kinds}", f"{'label':<7}{'read':<6}{'times':>5}  {'of':>5}   where"]
     rows += [
         f"{visible(each.truth):<7}{visible(each.reading):<6}{each.count:>5}  {each.of:>5}   {contexts(each)}"

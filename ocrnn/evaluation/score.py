@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ocrnn.errors import ImageError
 from ocrnn.evaluation.calibration import Reliability, caught, reliability
 from ocrnn.evaluation.confusions import Confusions, confusions
-from ocrnn.evaluation.verdicts import Verdict, verdicts
+from ocrnn.evaluation.verdicts import Verdicts, verdicts
 from ocrnn.metrics import Score, distance, fold, score
 from ocrnn.reading import Reading
 
@@ -37,8 +37,8 @@ class ReadSample:
     confidence: float
     edits: int
     problem: str = ""
-    words: tuple[Verdict, ...] = field(default=(), repr=False)
-    characters: tuple[Verdict, ...] = field(default=(), repr=False)
+    words: Verdicts = field(default=Verdicts(), repr=False)
+    characters: Verdicts = field(default=Verdicts(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _read_sample(sample: Sample, outcome: Reading | ImageError) -> ReadSample:
     return ReadSample(name, sample.text, outcome.text, outcome.confidence, edits, words=words, characters=characters)
 
 
-def _reliability(said: Sequence[Verdict]) -> Reliability | None:
+def _reliability(said: Sequence[tuple[float, bool]]) -> Reliability | None:
     # Evenly spread: a thousand drawings of all characters of a book would take minutes and say no more.
     taken = said[:: -(-len(said) // _MOST_PARTS)] if said else ()
     return reliability((confidence for confidence, _ in taken), (true for _, true in taken)) if taken else None

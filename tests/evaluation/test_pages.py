@@ -65,7 +65,7 @@ def test_the_page_has_the_figures_the_diagram_and_the_worst_lines(tmp_path: Path
     up = np.polyfit([each.right for each in found.bins], [y for _, y in seen.points], 1, full=True)
     assert across[0][0] == pytest.approx(-up[0][0], abs=2) and across[0][0] > 200
     assert max(across[1].max(), up[1].max()) < 0.1  # to the tenth of a unit that places are rounded to
-    assert re.search("Calibration error .* %", seen.text)
+    assert re.search("calibration error", seen.text)
 
 
 def test_a_page_of_what_is_all_right_and_of_what_is_all_lost(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_json_says_how_far_confidence_is_true() -> None:
 def test_confusions_are_listed_with_what_stands_around() -> None:
     lines = [*LINES, ReadSample("d.png", "all of this", "", 0.1, 11)]
     assert confusion_table(evaluate(lines), 5) == (
-        "wrong characters    1 replaced, 11 left out, 0 put in; 1 longer stretches are not listed\n"
+        "wrong characters    1 replaced, 11 left out, 0 put in; 1 longer stretch is not listed\n"
         "label  read  times     of   where\n"
         "ü      u         1      1   M[ü]l 1 of 1"
     )
