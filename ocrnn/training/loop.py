@@ -26,7 +26,7 @@ from ocrnn.storage import clear_drafts
 from ocrnn.training.batches import Plan, Position, batches
 from ocrnn.training.checkpoint import Progress, load_checkpoint, read_checkpoint, save_checkpoint
 from ocrnn.training.distributed import ALONE, ProcessLost, Team
-from ocrnn.training.precision import Precision, settled
+from ocrnn.training.precision import Arithmetic, Precision, settled
 from ocrnn.training.step import Learner
 from ocrnn.transcribe.reader import Reader
 
@@ -83,7 +83,8 @@ class Epoch:
 
     `score` is what readers of this model get on the validation lines, `pairs` the (label, reading) of each.
     `best_epoch` is that of the lowest validation CER so far, 0 where none beat the start. `stopped` gives the reason
-    when this was the last. `history` has a row of figures for each epoch so far, those before a `resume` included.
+    when this was the last. `history` has a row of figures for each epoch so far, those before a `resume` included;
+    `precision` is what the run computes in, None before it has learned.
     """
 
     number: int
@@ -96,6 +97,7 @@ class Epoch:
     best_epoch: int
     stopped: str | None = None
     history: tuple[dict[str, float], ...] = ()
+    precision: Arithmetic | None = None
 
     @property
     def is_best(self) -> bool:
@@ -227,6 +229,7 @@ def train(
             best_epoch=progress.best_epoch,
             stopped=stopped,
             history=progress.history,
+            precision=progress.precision,
         )
 
 

@@ -128,6 +128,7 @@ class Report:
                 ),
                 ("characters", f"{len(run.spec.charset)}: {run.spec.charset.characters}"),
                 ("highest learning rate", f"{run.settings.learning_rate:g}"),
+                ("arithmetic", (run.epochs[-1].precision if run.epochs else None) or run.settings.precision),
                 ("program", f"ocrnn {__version__}"),
             )
         )

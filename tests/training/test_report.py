@@ -48,7 +48,7 @@ def epoch(run: Run, number: int, readings: dict[int, str], best: int) -> Epoch:
     scored = score([reading for _, reading in pairs], [truth for truth, _ in pairs], resamples=9)
     row = {"cer": scored.cer, "wer": scored.wer, "loss": 1 / number, "learning_rate": 1e-3, "lines_per_second": 9.0}
     history = tuple({"epoch": float(n), **row, "seconds": 60.0 * n} for n in range(1, number + 1))
-    made = Epoch(number, 1 / number, scored, pairs, 1e-3, 60.0 * number, 9.0, best, history=history)
+    made = Epoch(number, 1 / number, scored, pairs, 1e-3, 60.0 * number, 9.0, best, history=history, precision="bf16")
     run.epochs.append(made)
     return made
 
@@ -69,6 +69,7 @@ def test_a_page_from_the_first_minute_that_nothing_in_the_data_can_break(ready: 
     page = ready.options.out / REPORT
     report = Report(ready)
     assert "not yet through its first epoch" in Seen(page).text
+    assert "arithmetic auto " in Seen(page).text
     report.add(epoch(ready, 1, {0: EVIL, 1: "\u202e" + EVIL}, 1), f"advice {EVIL}")
     seen = Seen(page)
     assert "script" not in seen.tags and "<script>" in seen.text
@@ -78,6 +79,7 @@ def test_a_page_from_the_first_minute_that_nothing_in_the_data_can_break(ready: 
         "--val-split 0.2 --charset ascii", "--charset ascii --val-split 0.2"
     )
     assert f"lines to train on {len(ready.training)}" in seen.text
+    assert "arithmetic bf16 " in seen.text
     # Twelve lines of the sheet and two lines of the epoch.
     assert len(seen.addresses) == 14
     report.close("over & out", ["forgot <much>"])
