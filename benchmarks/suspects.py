@@ -49,7 +49,7 @@ def main() -> None:
         samples = list(read_labels(folder).samples)
         random.Random(0).shuffle(samples)
         samples = samples[: options.most]
-        lines = [line for line in read_samples(samples, reader) if not line.problem]
+        lines = list(read_samples(samples, reader))
         kept: dict[int, LogProbs] = {}
 
         def frames(place: int, kept: dict[int, LogProbs] = kept, samples: Sequence[Any] = samples) -> LogProbs:
