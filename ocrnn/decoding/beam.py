@@ -140,12 +140,13 @@ class _Beam:
         if len(self._grown):
             pairs, columns = (self._last[self._grown, None] == growth).nonzero()
             paths[self._origins[pairs], columns] = -math.inf  # they are in the beam
-        scores = np.broadcast_to(self._scores[:, None], paths.shape)
-        if self._guide is not None:
-            rows = [self._guide.scores(self._states[node])[growth] for node in self._nodes]
-            scores = scores + np.stack(rows)
-        origins, columns = (paths + scores > weakest).nonzero()
-        return origins, growth[columns], paths[origins, columns], scores[origins, columns]
+        ranks = paths + self._scores[:, None]
+        if self._guide is None:
+            origins, columns = (ranks > weakest).nonzero()
+            return origins, growth[columns], paths[origins, columns], self._scores[origins]
+        added = np.array([self._guide.scores(self._states[node])[growth] for node in self._nodes])  # (B, K)
+        origins, columns = (ranks + added > weakest).nonzero()
+        return origins, growth[columns], paths[origins, columns], self._scores[origins] + added[origins, columns]
 
     def _select(self, origins: _Numbers, numbers: _Numbers, paths: Scores, scores: Scores) -> None:
         """Keep the `width` best of the B slots as they stay and of G new prefixes."""
