@@ -138,10 +138,10 @@ def _worst(evaluation: Evaluation, samples: Sequence[Sample], worst: int) -> Ite
 def _rates(comparison: Comparison) -> Iterator[str]:
     yield f"<p><strong>{page.escaped(verdict(comparison.cer))}.</strong> {page.escaped(balance(comparison))}.</p>"
     rows = [
-        (name, f"{first:.2f} %", f"{second:.2f} %", f"{second - first:+.2f}", interval)
+        (name, f"{first:.2f} %", f"{second:.2f} %", f"{second - first:+.2f}" + (f" ({interval})" if interval else ""))
         for name, first, second, interval in rates(comparison)
     ]
-    yield page.table(("errors", "A", "B", "B less A", "95 %"), rows)
+    yield page.table(("errors", "A", "B", "B less A (95 %)"), rows)
     yield _note(
         "Unicode form, quotes, dashes and runs of spaces folded. The interval is that of the difference: lines are "
         "drawn anew, each with what both models read in it; a difference is proven where 0 lies outside."
