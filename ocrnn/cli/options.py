@@ -53,6 +53,18 @@ lexicon_cost: Option[Any] = click.option(
 regex: Option[Any] = click.option(
     "--regex", metavar="PATTERN", help="Read only what this pattern matches as a whole, such as '\\d+\\.\\d\\d'."
 )
+lm: Option[Any] = click.option(
+    "--lm",
+    metavar="FILE",
+    type=click.Path(),
+    help="Prefer what a language usually writes: a model of its characters in ARPA form, as `ocrnn lm build` makes it.",
+)
+lm_weight: Option[Any] = click.option(
+    "--lm-weight",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="How much the language counts, the picture counting 1.  [default: 0.3]",
+)
 max_pixels: Option[Any] = click.option(
     "--max-pixels",
     type=click.IntRange(min=1),

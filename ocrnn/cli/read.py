@@ -42,7 +42,8 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     "find scans -name '*.png' | ocrnn read - -o texts\n"
     "ocrnn read line.png -f json --alternatives 3\n"
     "ocrnn read amounts --regex '\\d+\\.\\d\\d' --failures no-amounts.tsv\n"
-    "ocrnn read plates --allow '[:upper:][:digit:]-'\n\n"
+    "ocrnn read plates --allow '[:upper:][:digit:]-'\n"
+    "ocrnn read letters --lm french.arpa\n\n"
     "Exit status: 0 all read, 1 some failed, 2 wrong use, 3 model unusable, 4 nothing to read, 130 interrupted.",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(allow_dash=True))
@@ -81,6 +82,8 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
 @options.lexicon
 @options.lexicon_cost
 @options.regex
+@options.lm
+@options.lm_weight
 @click.option(
     "--review",
     metavar="FILE",
@@ -122,6 +125,8 @@ def command(
     lexicon: str | None,
     lexicon_cost: float | None,
     regex: str | None,
+    lm: str | None,
+    lm_weight: float | None,
     review: str | None,
     min_conf: float | None,
     failures: str | None,
@@ -151,9 +156,9 @@ def command(
     --review lists the lines that may be wrong: of those with a confidence of 0.9 one in ten is. A run that goes on
     keeps what is listed of the pictures that it skips; it does not look at them again.
 
-    What is known beforehand goes into the search for the text, all of it together: --allow, --block, --lexicon and
-    --regex imply the beam. Where the picture alone reads otherwise, json and jsonl bring both texts. A picture to which
-    nothing fits is read as no text, is named, and counts as failed.
+    What is known beforehand goes into the search for the text, all of it together: --allow, --block, --lexicon,
+    --regex and --lm imply the beam. Where the picture alone reads otherwise, json and jsonl bring both texts. A picture
+    to which nothing fits is read as no text, is named, and counts as failed.
 
     In a lexicon a word is a run of letters; spaces, digits and punctuation around it are free. A word written small is
     known with a capital and in capitals too. Up to two letters behind a digit (4th, 5kg) and the beginning of a word
@@ -164,12 +169,16 @@ def command(
         if ctx.get_parameter_source("form") != click.core.ParameterSource.DEFAULT:
             raise UsageError(f"{output}: a .parquet has a form of its own; leave out -f")
         parquet.libraries()
-    constrained = allow is not None or block is not None or lexicon is not None or regex is not None
+    constrained = any(given is not None for given in (allow, block, lexicon, regex, lm))
     picked = _decoder(decoder, beam_width, alternatives, "json" if table else form, constrained=constrained)
     if lexicon_cost is not None and lexicon is None:
         raise UsageError("--lexicon-cost: says what words outside of a lexicon cost; add --lexicon FILE")
     if lexicon is not None and not os.path.isfile(lexicon):
         raise UsageError(f"{lexicon}: no such file; name a file of words or lines for --lexicon")
+    if lm_weight is not None and lm is None:
+        raise UsageError("--lm-weight: says how much a language counts; add --lm FILE")
+    if lm is not None and not os.path.isfile(lm):
+        raise UsageError(f"{lm}: no such file; name a language model for --lm, made by `ocrnn lm build`")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose: contradict one another; give one of them")
     if min_conf is not None and review is None:
@@ -262,6 +271,8 @@ def command(
                 lexicon=lexicon,
                 lexicon_cost=lexicon_cost,
                 regex=regex,
+                lm=lm,
+                lm_weight=lm_weight,
                 jobs=beside,
                 threads=threads,
                 max_pixels=max_pixels,
@@ -358,12 +369,15 @@ def _open(
     lexicon: str | None,
     lexicon_cost: float | None,
     regex: str | None,
+    lm: str | None,
+    lm_weight: float | None,
     jobs: int | None,
     threads: int | None,
     max_pixels: int | None,
 ) -> Reader:
     import cv2
 
+    from ocrnn.decoding.language import WEIGHT
     from ocrnn.decoding.lexicon import WORD_COST
     from ocrnn.image import MAX_PIXELS
     from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
@@ -380,6 +394,8 @@ def _open(
         lexicon=lexicon,
         lexicon_cost=WORD_COST if lexicon_cost is None else lexicon_cost,
         regex=regex,
+        lm=lm,
+        lm_weight=WEIGHT if lm_weight is None else lm_weight,
         threads=threads,
         max_pixels=max_pixels or MAX_PIXELS,
     )

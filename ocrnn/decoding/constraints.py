@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ocrnn.charset import Charset
+from ocrnn.decoding.arpa import read_arpa
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.characters import alphabet
 from ocrnn.decoding.ctc import Hypothesis, LogProbs
 from ocrnn.decoding.guide import Guide
+from ocrnn.decoding.language import WEIGHT, Language
 from ocrnn.decoding.lexicon import WORD_COST, known
 from ocrnn.decoding.regex import Regex
 
@@ -39,10 +41,13 @@ def constraints(
     lexicon: str | Path | Iterable[str] | None = None,
     lexicon_cost: float = WORD_COST,
     regex: str | None = None,
+    lm: str | Path | None = None,
+    lm_weight: float = WEIGHT,
 ) -> list[Guide]:
     """A guide for each constraint that is given; UsageError for one that no text of the charset can meet.
 
-    `allow` and `block` as `alphabet` takes them, `lexicon` a file or its lines, `regex` as `Regex` has it.
+    `allow` and `block` as `alphabet` takes them, `lexicon` a file or its lines, `regex` as `Regex` has it, `lm` an ARPA
+    file.
     """
     guides: list[Guide] = []
     if allow is not None or block is not None:
@@ -51,6 +56,8 @@ def constraints(
         guides.append(known(lexicon, charset, cost=lexicon_cost))
     if regex is not None:
         guides.append(Regex(regex, charset))
+    if lm is not None:
+        guides.append(Language(read_arpa(lm), charset, lm_weight))
     return guides
 
 

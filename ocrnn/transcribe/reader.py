@@ -20,6 +20,7 @@ from ocrnn.data.samples import Sample
 from ocrnn.decoding.constraints import Decoded, constraints, decode
 from ocrnn.decoding.ctc import Hypothesis, LogProbs, character_confidences, greedy_all, log_probabilities, tempered
 from ocrnn.decoding.guide import combined
+from ocrnn.decoding.language import WEIGHT
 from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.decoding.parts import Part, alternatives, confidences, words
 from ocrnn.errors import ImageError, UsageError
@@ -110,6 +111,8 @@ class Reader:
         lexicon: str | Path | Iterable[str] | None = None,
         lexicon_cost: float = WORD_COST,
         regex: str | None = None,
+        lm: str | Path | None = None,
+        lm_weight: float = WEIGHT,
         jobs: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
@@ -120,7 +123,8 @@ class Reader:
         from the beam, which is then at least one wider than their number. `allow` and `block` hold characters and
         classes such as `[:digit:]`; `lexicon` is a file of words, or of whole lines below a first line `# lines`, or
         what would stand there; `lexicon_cost` is what a word outside of it costs, as a natural logarithm; `regex` has
-        to match the whole text. All of these take the beam too: the decoder is otherwise "greedy".
+        to match the whole text; `lm` is a language model, an ARPA file, which counts `lm_weight` where the picture
+        counts 1. All of these take the beam too: the decoder is otherwise "greedy".
         Raises UsageError for options that contradict one another.
         """
         if decoder is not None and decoder not in get_args(Decoder):
@@ -134,7 +138,14 @@ class Reader:
             if value < least:
                 raise UsageError(f"{option} {value}: too small; give {least} or more")
         guides = constraints(
-            model.spec.charset, allow=allow, block=block, lexicon=lexicon, lexicon_cost=lexicon_cost, regex=regex
+            model.spec.charset,
+            allow=allow,
+            block=block,
+            lexicon=lexicon,
+            lexicon_cost=lexicon_cost,
+            regex=regex,
+            lm=lm,
+            lm_weight=lm_weight,
         )
         if decoder == "greedy" and (alternatives or guides):
             raise UsageError("alternatives and constraints belong to the beam; leave out the decoder 'greedy'")
@@ -160,6 +171,8 @@ class Reader:
         lexicon: str | Path | Iterable[str] | None = None,
         lexicon_cost: float = WORD_COST,
         regex: str | None = None,
+        lm: str | Path | None = None,
+        lm_weight: float = WEIGHT,
         jobs: int | None = None,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -182,6 +195,8 @@ class Reader:
             lexicon=lexicon,
             lexicon_cost=lexicon_cost,
             regex=regex,
+            lm=lm,
+            lm_weight=lm_weight,
             jobs=jobs,
             max_pixels=max_pixels,
         )

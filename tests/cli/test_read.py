@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from ocrnn.decoding.arpa import arpa
+from ocrnn.decoding.kneser_ney import estimate
+from ocrnn.decoding.language import WEIGHT
 from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.image import MAX_PIXELS
 from ocrnn.transcribe import reader
@@ -239,6 +242,8 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "lexicon": None,
             "lexicon_cost": WORD_COST,
             "regex": None,
+            "lm": None,
+            "lm_weight": WEIGHT,
             "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
@@ -248,6 +253,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
     assert f"[default: {MAX_PIXELS}]" in " ".join(text.split())
     assert f"[default: {reader.BEAM_WIDTH}]" in " ".join(text.split())
     assert f"[default: {WORD_COST:g}]" in " ".join(text.split())
+    assert f"[default: {WEIGHT:g}]" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -262,6 +268,8 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
         (["--lexicon", "a.png"], {"decoder": "beam", "lexicon": "a.png"}),
         (["--lexicon", "a.png", "--lexicon-cost", "inf"], {"lexicon_cost": math.inf}),
         (["--regex", ""], {"decoder": "beam", "regex": ""}),
+        (["--lm", "a.png"], {"decoder": "beam", "lm": "a.png"}),
+        (["--lm", "a.png", "--lm-weight", "0.25"], {"lm_weight": 0.25}),
         (["--threads", "2"], {"threads": 2}),
         (["-j", "3"], {"jobs": 3}),
         (["--max-pixels", "2000"], {"max_pixels": 2000}),
@@ -312,6 +320,8 @@ def test_the_batch_size_reaches_the_model(run: Run, bars: Bars, scans: Path, mon
         (["--decoder", "greedy", "--regex", "1"], "a constraint: belongs to the beam; leave out --decoder greedy"),
         (["--lexicon", "gone.txt"], "gone.txt: no such file; name a file of words or lines for --lexicon"),
         (["--lexicon-cost", "3"], "--lexicon-cost: says what words outside of a lexicon cost; add --lexicon FILE"),
+        (["--lm", "gone.arpa"], "gone.arpa: no such file; name a language model for --lm, made by `ocrnn lm build`"),
+        (["--lm-weight", "1"], "--lm-weight: says how much a language counts; add --lm FILE"),
         (["-q", "-v"], "contradict"),
         (["-", "-"], "name it once"),
         (["-o", "other.png"], "named like a picture"),
@@ -366,6 +376,20 @@ def test_a_picture_to_which_nothing_fits_is_a_failure(run: Run, scans: Path, tmp
     (record,) = json.loads(run("read", name, "--regex", "9", "-f", "json").stdout)
     assert (record["text"], record["confidence"], record["fits"]) == ("", 0, False)
     assert record["overruled"] == {"text": "407", "confidence": record["overruled"]["confidence"], "cost": None}
+
+
+def test_a_language_decides_where_the_picture_is_less_sure(run: Run, bars: Bars, tmp_path: Path) -> None:
+    path = bars.save(tmp_path / "line.png", "407")
+    (tmp_path / "made.arpa").write_bytes(b"".join(arpa(estimate(["417", "4177", "31"] * 20))))
+    result = run("read", path, "--lm", "made.arpa", "--lm-weight", "3")
+    assert (result.exit_code, result.stdout) == (0, "417\n")
+    assert "'417', freely '407'" in result.stderr
+    assert run("read", path, "--lm", "made.arpa", "--lm-weight", "0.01").stdout == "407\n"
+    both = run("read", path, "--lm", "made.arpa", "--lm-weight", "3", "--block", "1")
+    assert both.stdout == "407\n"
+    result = run("read", path, "--lm", path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"ocrnn: {path}: not a language model in ARPA form, with ")
 
 
 def test_words_and_lines_come_from_a_file(run: Run, bars: Bars, tmp_path: Path) -> None:

@@ -345,6 +345,7 @@ def test_a_table_without_any_path_is_an_empty_reading(bars: Bars) -> None:
         ({"allow": "a"}, "--allow: 'a' is nothing that the model can write"),
         ({"regex": "(1"}, "--regex '.1': character 1"),
         ({"lexicon": "nosuch.txt"}, "nosuch.txt: cannot be read"),
+        ({"lm": "nosuch.arpa"}, "nosuch.arpa: cannot be read"),
         ({"beam_width": 0}, "beam width 0"),
         ({"alternatives": -1, "decoder": "beam"}, "alternatives -1"),
         ({"jobs": 0}, "jobs 0"),
