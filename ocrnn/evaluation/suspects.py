@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -53,11 +53,12 @@ def suspects(
     `frames` gives the calibrated log-probabilities (T, C) of a line by its place. It is called for lines alone whose
     reading is not their label. Characters that the charset lacks are passed over: of them the model knows nothing.
     """
-    compared = [(number, align(line.truth, line.reading)) for number, line in enumerate(lines) if not line.problem]
-    habits = _Habits([places for _, places in compared])
+    read = [(number, line) for number, line in enumerate(lines) if not line.problem]
+    habits = _Habits(align(line.truth, line.reading) for _, line in read)
     found = []
-    for number, places in compared:
-        if lines[number].edits:
+    for number, line in read:
+        if line.edits:
+            places = align(line.truth, line.reading)  # once more: those of all lines would fill the memory
             rates = [
                 1.0 if _strange(place, charset) else rate
                 for place, rate in zip(places, habits.rates(places), strict=True)
@@ -65,7 +66,7 @@ def suspects(
             passed = [rate >= _HABIT for rate in rates]
             if not all(passed):
                 excused = sum(math.log(rate) for rate in rates if rate >= _HABIT)
-                evidence = _evidence(places, passed, excused, lines[number].confidence, charset, frames(number))
+                evidence = _evidence(places, passed, excused, line.confidence, charset, frames(number))
                 found.append(Suspect(number, evidence))
     found = [suspect for suspect in found if suspect.evidence >= least]
     return sorted(found, key=lambda suspect: -suspect.evidence)
@@ -74,7 +75,7 @@ def suspects(
 class _Habits:
     """How often the labels of a set differ from its readings in the same way."""
 
-    def __init__(self, lines: Sequence[Sequence[Place]]) -> None:
+    def __init__(self, lines: Iterable[Sequence[Place]]) -> None:
         self._slips: Counter[tuple[str, str]] = Counter()
         self._lines: Counter[tuple[str, str]] = Counter()
         self._read: Counter[str] = Counter()
