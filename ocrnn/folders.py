@@ -32,6 +32,11 @@ def is_picture(path: str | Path) -> bool:
     return os.path.splitext(path)[1].lower() in SUFFIXES
 
 
+def is_page_file(path: str | Path) -> bool:
+    """Tell whether a path is called as PAGE and ALTO files are, which say where the lines of a page are."""
+    return os.path.splitext(path)[1].lower() == ".xml"
+
+
 def find_files(folder: str | Path, *, unreadable: Callable[[UsageError], None] | None = None) -> Iterator[Path]:
     """Files below a folder, the folder joined before each, in the order of `natural_key`.
 

@@ -1,4 +1,4 @@
-"""Draws the sample lines of this folder: NAME.png and NAME.gt.txt.
+"""Draws the sample lines of this folder, NAME.png and NAME.gt.txt, and the sample pages, pages/NAME.png and NAME.xml.
 
 usage: python samples/make.py [--fonts DIR] [--out DIR]
 
@@ -10,12 +10,15 @@ The same fonts give the same pictures, pixel for pixel.
 from __future__ import annotations
 
 import argparse
+import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -26,6 +29,9 @@ Ink = npt.NDArray[np.float32]
 """A drawn line (h, w), 0 paper to 1 ink."""
 Picture = npt.NDArray[np.uint8]
 """A finished picture, (h, w) grey or (h, w, 3) RGB."""
+
+_DATE = "2026-01-01T00:00:00Z"
+"""No clock: the same fonts give the same files."""
 
 SCALE = 4
 """Lines are drawn this much larger and brought down, so that strokes have the soft edges of a scan."""
@@ -107,13 +113,68 @@ SAMPLES = (
 )
 
 
+@dataclass(frozen=True)
+class Block:
+    """Lines of one face, from the upper left of the first: where they stand, their em and their distance in pixels."""
+
+    left: int
+    top: int
+    em: int
+    leading: int
+    family: str
+    style: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of blocks, turned by `tilt_deg` as a hand lays it on the glass, and who describes it: PAGE or ALTO."""
+
+    name: str
+    kind: str
+    size: tuple[int, int]
+    tilt_deg: float
+    blocks: tuple[Block, ...]
+
+
+CASLON, SANS = ("Libre Caslon Text", "Regular"), ("Open Sans", "Regular")
+PAGES = (
+    Page(
+        "letter", "PAGE", (860, 420), 1.3,
+        (
+            Block(250, 46, 34, 50, *CASLON, ("The Harbour Office",)),
+            Block(
+                70, 122, 24, 40, *CASLON,
+                (
+                    "Sir, the three barrels that you asked for in your letter of",
+                    "9 October left this morning with the Marguerite, and will,",
+                    "if the wind holds, be at your quay by Saturday noon. The",
+                    "captain has the bill, 48 pounds 6 shillings, and will wait.",
+                ),
+            ),
+            Block(480, 318, 24, 40, *CASLON, ("Your servant, J. Whitlow",)),
+        ),
+    ),
+    Page(
+        "notice", "ALTO", (760, 330), 0.0,
+        (
+            Block(60, 40, 34, 46, "Lato", "Bold", ("Opening hours",)),
+            Block(60, 110, 22, 38, *SANS, ("Monday to Friday", "Saturday", "Sunday and holidays", "Telephone")),
+            Block(440, 110, 22, 38, *SANS, ("08:30 to 17:00", "09:00 to 12:30", "closed", "+49 30 555 0199")),
+        ),
+    ),
+)  # fmt: skip
+
+
 def main() -> None:
     """Draw every sample; exits with one line where a face is not to be found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fonts", type=Path, help="folder to look for the faces in; default: ask fontconfig")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the lines go; default: here")
     options = parser.parse_args()
-    faces = find(options.fonts, {(sample.family, sample.style) for sample in SAMPLES})
+    wanted = {(sample.family, sample.style) for sample in SAMPLES}
+    wanted |= {(block.family, block.style) for page in PAGES for block in page.blocks}
+    faces = find(options.fonts, wanted)
     options.out.mkdir(parents=True, exist_ok=True)
     for number, sample in enumerate(SAMPLES):
         rng = np.random.default_rng(number)
@@ -122,6 +183,16 @@ def main() -> None:
         truth = " ".join(sample.text.split())
         (options.out / f"{sample.name}.gt.txt").write_text(truth + "\n", encoding="utf-8", newline="\n")
         print(f"{sample.name}.png  {picture.shape[1]}x{picture.shape[0]}  {truth}")
+    folder = options.out / "pages"
+    folder.mkdir(exist_ok=True)
+    for page in PAGES:
+        light, described = set_page(page, faces)
+        Image.fromarray(light).save(folder / f"{page.name}.png", optimize=True)
+        ElementTree.indent(described, "  ")
+        xml = ElementTree.tostring(described, encoding="unicode").replace(" />", "/>")
+        declared = '<?xml version="1.0" encoding="UTF-8"?>\n' + xml + "\n"
+        (folder / f"{page.name}.xml").write_text(declared, encoding="utf-8", newline="\n")
+        print(f"pages/{page.name}.png  {light.shape[1]}x{light.shape[0]}  {page.kind}")
 
 
 def find(folder: Path | None, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Path]:
@@ -159,6 +230,108 @@ def draw(sample: Sample, face: Path, rng: np.random.Generator) -> Ink:
         x += font.getlength(part)
     size = (max(1, canvas.width // SCALE), sample.height)
     return np.asarray(cv2.resize(np.asarray(canvas, np.float32) / 255, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def set_page(page: Page, faces: dict[tuple[str, str], Path]) -> tuple[npt.NDArray[np.bool_], ElementTree.Element]:
+    """A page in black and white, and what says where its lines are and what they say."""
+    width, height = page.size
+    canvas = Image.new("L", (width * SCALE, height * SCALE), 0)
+    pen = ImageDraw.Draw(canvas)
+    described = _Described(page)
+    for block in page.blocks:
+        font = ImageFont.truetype(faces[block.family, block.style], block.em * SCALE)
+        up, down = (round(share * block.em) for share in (0.95, 0.35))
+        wide = max(math.ceil(font.getlength(line) / SCALE) for line in block.lines)
+        below = block.leading * (len(block.lines) - 1)
+        described.block(block.left - 8, block.top - 6, block.left + wide + 8, block.top + below + up + down + 6)
+        for number, line in enumerate(block.lines):
+            base = block.top + number * block.leading + up
+            pen.text((block.left * SCALE, base * SCALE), line, fill=255, font=font, anchor="ls")
+            starts = [font.getlength(line[: match.start()]) / SCALE for match in re.finditer(r"\S+", line)]
+            ends = [font.getlength(line[: match.end()]) / SCALE for match in re.finditer(r"\S+", line)]
+            words = [(block.left + start, block.left + end) for start, end in zip(starts, ends, strict=True)]
+            described.line(line, block.left - 5, base - up, words[-1][1] + 5, base + down, base, words)
+    small = cv2.resize(np.asarray(canvas, np.float32) / 255, page.size, interpolation=cv2.INTER_AREA)
+    turned = np.asarray(cv2.warpAffine(small, described.turn, page.size, flags=cv2.INTER_CUBIC), np.float32)
+    return _soft(turned, 0.5) < 0.4, described.root
+
+
+class _Described:
+    """A PAGE or ALTO file as it is written, block by block and line by line, in pixels before the page is turned."""
+
+    def __init__(self, page: Page) -> None:
+        width, height = page.size
+        self.turn = cv2.getRotationMatrix2D((width / 2, height / 2), -page.tilt_deg, 1.0)
+        self._kind = page.kind
+        self._blocks = self._lines = 0
+        if page.kind == "PAGE":
+            namespace = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
+            self.root = ElementTree.Element("PcGts", {"xmlns": namespace})
+            metadata = ElementTree.SubElement(self.root, "Metadata")
+            for name, text in (("Creator", "samples/make.py"), ("Created", _DATE), ("LastChange", _DATE)):
+                ElementTree.SubElement(metadata, name).text = text
+            size = {"imageWidth": str(width), "imageHeight": str(height)}
+            self._page = ElementTree.SubElement(self.root, "Page", {"imageFilename": f"{page.name}.png", **size})
+        else:
+            namespace = "http://www.loc.gov/standards/alto/ns-v4#"
+            self.root = ElementTree.Element("alto", {"xmlns": namespace})
+            description = ElementTree.SubElement(self.root, "Description")
+            ElementTree.SubElement(description, "MeasurementUnit").text = "pixel"
+            source = ElementTree.SubElement(description, "sourceImageInformation")
+            ElementTree.SubElement(source, "fileName").text = f"{page.name}.png"
+            size = {"WIDTH": str(width), "HEIGHT": str(height)}
+            layout = ElementTree.SubElement(self.root, "Layout")
+            sheet = ElementTree.SubElement(layout, "Page", {"ID": "page_1", "PHYSICAL_IMG_NR": "1", **size})
+            self._page = ElementTree.SubElement(sheet, "PrintSpace", {"HPOS": "0", "VPOS": "0", **size})
+
+    def block(self, left: float, top: float, right: float, bottom: float) -> None:
+        """Begin a block."""
+        self._blocks += 1
+        self._lines = 0
+        if self._kind == "PAGE":
+            self._block = ElementTree.SubElement(self._page, "TextRegion", {"id": f"r{self._blocks}"})
+            self._coords(self._block, "Coords", [(left, top), (right, top), (right, bottom), (left, bottom)])
+        else:
+            place = self._place(left, top, right, bottom)
+            self._block = ElementTree.SubElement(self._page, "TextBlock", {"ID": f"block_{self._blocks}", **place})
+
+    def line(
+        self,
+        text: str,
+        left: float,
+        top: float,
+        right: float,
+        bottom: float,
+        base: float,
+        words: list[tuple[float, float]],
+    ) -> None:
+        """Add a line to the block."""
+        self._lines += 1
+        if self._kind == "PAGE":
+            line = ElementTree.SubElement(self._block, "TextLine", {"id": f"r{self._blocks}l{self._lines}"})
+            self._coords(line, "Coords", [(left, top), (right, top), (right, bottom), (left, bottom)])
+            self._coords(line, "Baseline", [(left, base), (right, base)])
+            equivalent = ElementTree.SubElement(line, "TextEquiv")
+            ElementTree.SubElement(equivalent, "Unicode").text = text
+            return
+        place = self._place(left, top, right, bottom)
+        name = {"ID": f"line_{self._blocks}_{self._lines}"}
+        line = ElementTree.SubElement(self._block, "TextLine", {**name, **place, "BASELINE": str(round(base))})
+        for number, (word, (start, end)) in enumerate(zip(text.split(), words, strict=True)):
+            if number:
+                gap = self._place(words[number - 1][1], top, start, bottom)
+                ElementTree.SubElement(line, "SP", gap)
+            ElementTree.SubElement(line, "String", {"CONTENT": word, **self._place(start, top, end, bottom)})
+
+    def _coords(self, parent: ElementTree.Element, name: str, corners: list[tuple[float, float]]) -> None:
+        turned = np.array(corners) @ self.turn[:, :2].T + self.turn[:, 2]
+        points = " ".join(f"{x},{y}" for x, y in np.rint(turned).astype(int).tolist())
+        ElementTree.SubElement(parent, name, {"points": points})
+
+    @staticmethod
+    def _place(left: float, top: float, right: float, bottom: float) -> dict[str, str]:
+        sides = {"HPOS": left, "VPOS": top, "WIDTH": right - left, "HEIGHT": bottom - top}
+        return {name: str(round(side)) for name, side in sides.items()}
 
 
 def _soft(ink: npt.NDArray[np.floating[Any]], blur_px: float) -> Ink:

@@ -57,6 +57,32 @@ def test_the_shipped_model_reads_it(picture: Path, latin: str) -> None:
     assert Reader.open(latin, threads=1).read(picture).text == truth(picture)
 
 
+PAGES = sorted((ROOT / "samples" / "pages").glob("*.xml"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_shipped_model_reads_the_pages(page: Path, latin: str) -> None:
+    pytest.importorskip("lxml")
+    from ocrnn import Reader
+    from ocrnn.data.labels import read_labels
+
+    labels = read_labels(page)
+    assert labels.problems == () and len(labels.samples) > 5
+    read = [reading.text for reading in Reader.open(latin, threads=1).read_pages(page)]
+    assert read == [sample.text for sample in labels.samples]
+
+
+def test_pages_are_valid_and_of_either_kind() -> None:
+    etree = pytest.importorskip("lxml.etree")
+    schemas = ROOT / "tests" / "transcribe" / "schemas"
+    names = {"PcGts": "page-2019-07-15.xsd", "alto": "alto-4-3.xsd"}
+    roots = [etree.parse(str(page)).getroot() for page in PAGES]
+    kinds = [etree.QName(root).localname for root in roots]
+    assert sorted(kinds) == sorted(names)
+    for root, kind in zip(roots, kinds, strict=True):
+        etree.XMLSchema(etree.parse(str(schemas / names[kind]))).assertValid(root)
+
+
 def test_reading_brings_in_no_torch(latin: str, root: Path) -> None:
     """In a process of its own, with the real entry point: torch and what trains must not come in by any door."""
     script = (

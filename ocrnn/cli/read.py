@@ -17,7 +17,7 @@ from ocrnn.cli import options
 from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
 from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import ImageError, OutputError, UsageError
-from ocrnn.folders import is_picture
+from ocrnn.folders import is_page_file, is_picture
 from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_file
 from ocrnn.transcribe import parquet
 from ocrnn.transcribe.batch import STDIN, Picture, find, path_list, targets
@@ -41,6 +41,7 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     "ocrnn read scans -o texts --review doubtful.tsv --min-conf 0.9\n"
     "find scans -name '*.png' | ocrnn read - -o texts\n"
     "ocrnn read line.png -f json --alternatives 3\n"
+    "ocrnn read page.xml -f page -o filled\n"
     "ocrnn read amounts --regex '\\d+\\.\\d\\d' --failures no-amounts.tsv\n"
     "ocrnn read plates --allow '[:upper:][:digit:]-'\n"
     "ocrnn read letters --lm french.arpa\n\n"
@@ -145,6 +146,12 @@ def command(
     a folder is searched recursively for pictures, in natural order. Each page of a TIFF or GIF is a line; its path is
     then scan.tif#1, scan.tif#2 and so on. A picture that cannot be read is named, and the rest is read.
 
+    A PAGE or ALTO file (needs ocrnn[pages]) stands for the lines of its page, cut out of the page's picture; they are
+    page.xml#r1l1 and so on, by the names they have there. In a folder such files are found too, and their pictures are
+    not read as lines. With -f page a PAGE file, with -f alto an ALTO file is written again as it is, but for the texts,
+    words and characters of the lines that were read. -o DIR takes the copy; it is changed in its place only where -o
+    leads there and --overwrite is given.
+
     Standard input holds a picture, or a list: a file, folder or pattern on each line, or each ended by NUL.
 
     With -o DIR the text of scans/a/7.png goes to DIR/a/7.txt when the folder scans is read (other forms bring their own
@@ -205,6 +212,11 @@ def command(
         ctx.exit(MISUSED if failed or found.problems else NOTHING_TO_READ)
 
     pictures = list(found.pictures)
+    page_file = next((picture.path for picture in pictures if is_page_file(picture.path)), None)
+    if page_file is not None:
+        from ocrnn.data.layout import check_reader
+
+        check_reader(page_file)
     # A picture that was named itself, not found in a folder, a list or a tar, needs no path before its text.
     alone = len(paths) == len(pictures) == 1 and not listed and not os.path.isdir(paths[0]) and not pictures[0].member
     if share is not None:
@@ -236,6 +248,8 @@ def command(
             if os.path.isfile(output) and not overwrite:
                 raise UsageError(f"{output}: is there already; give --overwrite to replace it")
             check_place(output)
+            if form not in SINGLE and is_page_file(output) and output in paths:
+                raise UsageError(f"{output}: is read itself; give another -o, or -f page or -f alto to fill it")
             if form in SINGLE:  # nothing may stand there of a picture that cannot be read
                 places = {pictures[0]: Path(output)}
     if share is not None and places is None:
@@ -289,8 +303,9 @@ def command(
                         if picture.path == STDIN and reason.startswith("not a picture"):
                             reason += ", or a list of paths in UTF-8, one on each line"
                         fail(page.titled(picture.path), reason)
-                    # A file with a page left out would not tell which: with -o DIR it is every page or no file.
-                    if places is None or not errors:
+                    # A file with a page left out would not tell which: with -o DIR it is every page or no file. A line
+                    # of a page has a name, and what was read of the others is worth having.
+                    if places is None or not errors or any(page.line for page in pages):
                         try:
                             if doubts is not None:
                                 _review(doubts, picture, pages)

@@ -6,25 +6,31 @@ looks like is for `data.pages`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 from statistics import fmean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from ocrnn.data.samples import Problem
 from ocrnn.errors import LabelError
+from ocrnn.folders import SUFFIXES
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 Points = tuple[tuple[float, float], ...]
 """Corners (x, y), in the units of the page."""
+Kind = Literal["page", "alto"]
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?")
 _SIGNS = (b"PcGts", b"alto")
+_ROOTS: dict[str, Kind] = {"PcGts": "page", "alto": "alto"}
+_HEAD = 65_536
+"""Bytes in which a file must say what it is and which picture it is of: behind them come the lines."""
 _FARTHEST = 1e7
 """A place beyond it is on no page."""
 _ASCENT, _DESCENT = 0.75, 0.3
@@ -47,11 +53,12 @@ class TextLine:
 
 @dataclass(frozen=True)
 class Layout:
-    """A page: the name of its picture as the file has it, the size its points count in, its lines in their order.
+    """A page: whose form the file has, the name of its picture there, the size its points count in, its lines in order.
 
     The size is 0 by 0 where the file does not say it: then points are pixels of the picture.
     """
 
+    kind: Kind
     picture: str
     width: float
     height: float
@@ -67,29 +74,104 @@ def read_layout(file: Path) -> Layout | Problem | None:
         data = file.read_bytes()
     except OSError as fault:
         return Problem(str(file), f"cannot be read ({fault.strerror})", "check its rights")
-    if not any(sign in data[:4096].replace(b"\0", b"") for sign in _SIGNS):
-        return None
+    root = parse(file, data)
+    if root is None or isinstance(root, Problem):
+        return root
     try:
-        from lxml import etree
-    except ImportError:
-        raise LabelError(f"{file}: PAGE and ALTO are read with lxml; pip install 'ocrnn[pages]'") from None
+        return _page(root) if kind_of(root) == "page" else _alto(root)
+    except _Fault as fault:
+        return Problem(f"{file}:{fault.line_number}", str(fault), fault.remedy)
+
+
+def parse(file: Path, data: bytes, *, whole: bool = False) -> _Element | Problem | None:
+    """Root of a PAGE or ALTO file that has these bytes, as `read_layout`; without comments unless it is `whole`."""
+    if not _is_signed(data):
+        return None
+    check_reader(file)
+    from lxml import etree
+
     if b"<!DOCTYPE" in data.replace(b"\0", b""):
         return Problem(str(file), "the XML has a DOCTYPE, which may do anything", "remove it: PAGE and ALTO have none")
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=not whole,
+        remove_pis=not whole,
     )
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as fault:
         reason = " ".join(str(fault.msg).split())
         return Problem(f"{file}:{fault.lineno or 1}", f"not XML ({reason})", "mend it, or write the page again")
-    kind = etree.QName(root).localname
-    if kind not in ("PcGts", "alto"):
-        return None
+    return root if etree.QName(root).localname in _ROOTS else None
+
+
+def check_reader(file: str | Path) -> None:
+    """See that pages can be read here, before any work is done for one; LabelError if not."""
     try:
-        return _page(root, file) if kind == "PcGts" else _alto(root, file)
-    except _Fault as fault:
-        return Problem(f"{file}:{fault.line_number}", str(fault), fault.remedy)
+        import lxml  # noqa: F401
+    except ImportError:
+        raise LabelError(f"{file}: PAGE and ALTO are read with lxml; pip install 'ocrnn[pages]'") from None
+
+
+def kind_of(root: _Element) -> Kind:
+    """Whose form a page has, by its root."""
+    return _ROOTS[str(root.tag).rpartition("}")[2]]
+
+
+def text_lines(root: _Element) -> Iterator[_Element]:
+    """TextLine elements of a page, in the order of its lines."""
+    page = root.find("{*}Page" if kind_of(root) == "page" else "{*}Layout/{*}Page")
+    return iter(()) if page is None else page.iter("{*}TextLine")
+
+
+def named_picture(file: Path) -> str | None:
+    """The name of the picture that a PAGE or ALTO file says it is of, "" for none; None where it is no such file.
+
+    Looks at its beginning alone: whole folders are searched so.
+    """
+    try:
+        with open(file, "rb") as stream:
+            head = stream.read(_HEAD)
+    except OSError:
+        return None
+    if not _is_signed(head):
+        return None
+    from xml.etree import ElementTree
+
+    parser: Any = ElementTree.XMLPullParser(["start", "end"])
+    try:
+        parser.feed(b"" if b"<!DOCTYPE" in head.replace(b"\0", b"") else head)
+        for event, element in parser.read_events():
+            name = str(element.tag).rpartition("}")[2]
+            if event == "start" and name == "Page":
+                return str(element.get("imageFilename", "")).strip()
+            if event == "end" and name == "fileName":
+                return (element.text or "").strip()
+    except (ElementTree.ParseError, ValueError, LookupError):
+        pass  # what is wrong is said when it is read
+    return ""
+
+
+def picture_of(file: Path, name: str) -> Path | None:
+    """The picture of a page: where the file says, or by that name or the file's own beside it or in the folder above.
+
+    The latter are for paths of another machine, and for tools that put the files of a page into a folder of pages.
+    """
+    last = PureWindowsPath(name).name  # which takes slashes of both kinds
+    asked = [file.parent / name, file.parent / last, file.parent.parent / last] if last else []
+    stem = file.parent / file.name.split(".")[0]
+    own = [stem.with_name(stem.name + suffix) for suffix in sorted(SUFFIXES)]
+    for candidate in (*asked, *own, *(above.parent.parent / above.name for above in own)):
+        if PurePath(candidate).suffix.lower() in SUFFIXES and os.path.isfile(candidate):
+            return candidate
+    return None
+
+
+def _is_signed(data: bytes) -> bool:
+    return any(sign in data[:4096].replace(b"\0", b"") for sign in _SIGNS)
 
 
 class _Fault(Exception):
@@ -104,13 +186,13 @@ class _Fault(Exception):
 # --- PAGE ---
 
 
-def _page(root: _Element, file: Path) -> Layout:
+def _page(root: _Element) -> Layout:
     page = root.find("{*}Page")
     if page is None:
         raise _Fault(root, "a PAGE file without a Page", "write the page again")
-    lines = (_page_line(line) for line in page.iter("{*}TextLine"))
+    lines = tuple(_page_line(line) for line in text_lines(root))
     size = _attribute(page, "imageWidth"), _attribute(page, "imageHeight")
-    return Layout(page.get("imageFilename", "").strip(), *size, tuple(_outlined(tuple(lines))))
+    return Layout("page", page.get("imageFilename", "").strip(), *size, tuple(_outlined(lines)))
 
 
 def _page_line(line: _Element) -> TextLine:
@@ -150,7 +232,7 @@ def _corners(element: _Element | None) -> Points:
 # --- ALTO ---
 
 
-def _alto(root: _Element, file: Path) -> Layout:
+def _alto(root: _Element) -> Layout:
     unit = root.findtext("{*}Description/{*}MeasurementUnit", "pixel").strip()
     page = root.find("{*}Layout/{*}Page")
     if page is None:
@@ -159,8 +241,8 @@ def _alto(root: _Element, file: Path) -> Layout:
     if unit != "pixel" and not (width and height):
         raise _Fault(page, f"places in {unit} on a page without WIDTH and HEIGHT", "write them, or places in pixels")
     picture = root.findtext("{*}Description/{*}sourceImageInformation/{*}fileName", "").strip()
-    lines = tuple(_alto_line(line) for line in page.iter("{*}TextLine"))
-    return Layout(picture, width, height, tuple(_outlined(lines)))
+    lines = tuple(_alto_line(line) for line in text_lines(root))
+    return Layout("alto", picture, width, height, tuple(_outlined(lines)))
 
 
 def _alto_line(line: _Element) -> TextLine:

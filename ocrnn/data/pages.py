@@ -8,23 +8,48 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePath, PureWindowsPath
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ocrnn.data.found import Found
-from ocrnn.data.layout import Layout, Points, read_layout
+from ocrnn.data.layout import Layout, Points, picture_of, read_layout
 from ocrnn.data.samples import Problem, Sample, name_of, picture_key, shortened
 from ocrnn.errors import ImageError
-from ocrnn.folders import SUFFIXES
 from ocrnn.image import MAX_PIXELS, Grey, load_lines
 
 _LEVEL = math.radians(0.5), math.radians(45)
 """Slopes of a baseline that are turned level: what leans less reads as well, what leans more is no line that leans."""
 _SAME_SHAPE = 0.02
 """Share by which a picture's sides may be in another proportion than the file says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a line that was cut out lies on its page.
+
+    `across` and `down` are (a, b, c): the point (x, y) of the cut is at a x + b y + c on the page's picture, in pixels.
+    `outline` is that of the line and `size` that of the picture, in pixels; a unit of the file is `scale` pixels.
+    """
+
+    line: str
+    across: tuple[float, float, float]
+    down: tuple[float, float, float]
+    outline: Points
+    size: tuple[int, int]
+    scale: tuple[float, float]
+
+    def on_picture(self, points: Points) -> Points:
+        """Points of the cut on the page's picture, none beyond its edges."""
+        (a, b, c), (d, e, f), (width, height) = self.across, self.down, self.size
+        moved = ((a * x + b * y + c, d * x + e * y + f) for x, y in points)
+        return tuple((min(max(x, 0.0), width), min(max(y, 0.0), height)) for x, y in moved)
+
+    def in_units(self, points: Points) -> Points:
+        """Points of the picture in the units of the file."""
+        return tuple((x / self.scale[0], y / self.scale[1]) for x, y in points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +69,18 @@ class Cut:
         return f"line {self.line}"
 
     def load(self, holder: Path, max_pixels: int = MAX_PIXELS) -> Grey:
-        """Picture (h, w) of the line, what lies outside of its outline filled with the ground inside of it.
+        """Picture (h, w) of the line; raises ImageError where the page cannot be opened, and as `out_of`."""
+        return self.out_of(_opened(holder, max_pixels), holder, max_pixels)[0]
 
-        Where it has a baseline that leans, it is turned level. Raises ImageError where the page cannot be opened, is
-        not the one its points are of, or does not hold the line.
+    def out_of(self, page: Grey, holder: Path, max_pixels: int = MAX_PIXELS) -> tuple[Grey, Placement]:
+        """Picture (h, w) of the line on a page (h, w), what lies outside of its outline filled with the ground inside.
+
+        Where it has a baseline that leans, it is turned level. Raises ImageError where the page is not the one its
+        points are of, or does not hold the line.
         """
-        page = _opened(holder, max_pixels)
         scale = self._scale(holder, page)
-        corners = np.array(self.outline) * scale
+        outline = np.array(self.outline) * scale
+        corners = outline
         matrix = _levelling(np.array(self.baseline).reshape(-1, 2) * scale, corners)
         corners = corners @ matrix[:, :2].T + matrix[:, 2]
         low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
@@ -77,7 +106,9 @@ class Cut:
             raise ImageError(f"{holder}: the outline of {self} holds no pixel; mend it")
         # Letters cover less than half of a line: the middle grey is ground, whether dark or light.
         cut[inside == 0] = np.uint8(np.median(cut[inside == 1]))
-        return cut
+        across, down = cv2.invertAffineTransform(matrix).tolist()
+        shape = page.shape[1], page.shape[0]
+        return cut, Placement(self.line, tuple(across), tuple(down), _points(outline), shape, tuple(scale.tolist()))
 
     def read(self, holder: Path) -> None:
         """None: a line is no file of its own."""
@@ -93,6 +124,10 @@ class Cut:
                 f"{self.size[0]:g}x{self.size[1]:g}; give the picture that they were drawn on"
             )
         return np.asarray(scale)
+
+
+def _points(corners: npt.NDArray[np.float64]) -> Points:
+    return tuple((x, y) for x, y in corners.tolist())
 
 
 def _levelling(baseline: npt.NDArray[np.float64], corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -123,6 +158,46 @@ def _decoded(picture: Path, max_pixels: int, time: int, size: int) -> Grey:
     return pages[0]
 
 
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """A PAGE or ALTO file, the picture it is of, and its lines: what they are called, and how to cut them out.
+
+    A line without an outline is no Cut but the problem that it is.
+    """
+
+    file: Path
+    picture: Path
+    lines: tuple[tuple[str, Cut | Problem], ...]
+
+    @classmethod
+    def open(cls, file: Path) -> PageFile:
+        """Read a page; ImageError where it is spoiled, no page, or has no picture, LabelError where lxml is missing."""
+        layout = read_layout(file)
+        if layout is None:
+            raise ImageError(f"{file}: neither PAGE nor ALTO; give one of them, or a picture")
+        if isinstance(layout, Problem):
+            raise ImageError(str(layout))
+        picture = picture_of(file, layout.picture)
+        if picture is None:
+            raise ImageError(str(_pictureless(file, layout.picture)))
+        return cls(file, picture, tuple(_cuts(file, layout)))
+
+    def cut(self, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[str, tuple[Grey, Placement] | ImageError]]:
+        """Each line with its picture (h, w), cut out when it is asked for, or why it has none; the page is opened once.
+
+        Raises ImageError where the page's picture cannot be opened.
+        """
+        page = _opened(self.picture, max_pixels)
+        for name, line in self.lines:
+            if isinstance(line, Problem):
+                yield name, ImageError(str(line))
+                continue
+            try:
+                yield name, line.out_of(page, self.picture, max_pixels)
+            except ImageError as error:
+                yield name, error
+
+
 def pages(found: Found) -> Iterator[Sample | Problem]:
     """Every line of each page that a PAGE or ALTO file describes."""
     for file in found.layouts:
@@ -134,25 +209,20 @@ def pages(found: Found) -> Iterator[Sample | Problem]:
 
 
 def _lines(file: Path, layout: Layout, found: Found) -> Iterator[Sample | Problem]:
-    picture = _picture(file, layout.picture)
+    picture = picture_of(file, layout.picture)
     if picture is None:
-        what = f"no picture at {layout.picture}" if layout.picture else "no picture is named"
-        remedy = "put it beside the file, or mend imageFilename (PAGE), fileName (ALTO)"
-        yield Problem(str(file), what, remedy, "label without picture")
+        yield _pictureless(file, layout.picture)
         return
     found.named.add(picture_key(picture))
     if not layout.lines:
         yield Problem(str(file), "the page has no lines", "find its lines first, or remove the file", "empty label")
     below = name_of(picture, found.root).rpartition(".")[0]
-    named: Counter[str] = Counter(line.id for line in layout.lines)
-    for number, line in enumerate(layout.lines, 1):
-        called = line.id if line.id and named[line.id] == 1 else f"line {number}".replace(" ", "_")
-        where = f"{file}:{line.line_number}"
+    for line, (called, cut) in zip(layout.lines, _cuts(file, layout), strict=True):
         if not line.text.strip():
-            remedy = "write it, or remove the line"
+            where, remedy = f"{file}:{line.line_number}", "write it, or remove the line"
             yield Problem(where, f"line {shortened(called)} has no text", remedy, "empty label")
-        elif len(line.outline) < 3:
-            yield Problem(where, f"line {shortened(called)} has no outline", "draw one: Coords (PAGE), Shape (ALTO)")
+        elif isinstance(cut, Problem):
+            yield cut
         else:
             yield Sample(
                 picture,
@@ -160,20 +230,23 @@ def _lines(file: Path, layout: Layout, found: Found) -> Iterator[Sample | Proble
                 label_file=file,
                 line_number=line.line_number,
                 name=f"{below}/{called.replace('/', '_')}.png",  # as if it were cut out into a folder of its page
-                part=Cut(called, line.outline, line.baseline, (layout.width, layout.height)),
+                part=cut,
             )
 
 
-def _picture(file: Path, name: str) -> Path | None:
-    """The picture of a page: where the file says, or by that name or the file's own beside it or in the folder above.
+def _cuts(file: Path, layout: Layout) -> Iterator[tuple[str, Cut | Problem]]:
+    """Each line of a page: what it is called, by its number where its id is none of its own, and where it is."""
+    named: Counter[str] = Counter(line.id for line in layout.lines)
+    for number, line in enumerate(layout.lines, 1):
+        called = line.id if line.id and named[line.id] == 1 else f"line_{number}"
+        if len(line.outline) < 3:
+            where, remedy = f"{file}:{line.line_number}", "draw one: Coords (PAGE), Shape (ALTO)"
+            yield called, Problem(where, f"line {shortened(called)} has no outline", remedy)
+        else:
+            yield called, Cut(called, line.outline, line.baseline, (layout.width, layout.height))
 
-    The latter are for paths of another machine, and for tools that put the files of a page into a folder of pages.
-    """
-    last = PureWindowsPath(name).name  # which takes slashes of both kinds
-    asked = [file.parent / name, file.parent / last, file.parent.parent / last] if last else []
-    stem = file.parent / file.name.split(".")[0]
-    own = [stem.with_name(stem.name + suffix) for suffix in sorted(SUFFIXES)]
-    for candidate in (*asked, *own, *(above.parent.parent / above.name for above in own)):
-        if PurePath(candidate).suffix.lower() in SUFFIXES and os.path.isfile(candidate):
-            return candidate
-    return None
+
+def _pictureless(file: Path, name: str) -> Problem:
+    what = f"no picture at {name}" if name else "no picture is named"
+    remedy = "put it beside the file, or mend imageFilename (PAGE), fileName (ALTO)"
+    return Problem(str(file), what, remedy, "label without picture")

@@ -6,37 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, SubElement
 
-from ocrnn.errors import OutputError
-from ocrnn.transcribe.markup import SOFTWARE, Make, decimal, document, legal, picture_name, probability
-from ocrnn.transcribe.placing import Page, PlacedLine, Points, bounds, box, placed, spelled
+from ocrnn.transcribe.markup import SOFTWARE, Make, decimal, document, identifier, legal, picture_name, probability
+from ocrnn.transcribe.placing import Page, PlacedLine, Points, bounds, box, spelled
 
 if TYPE_CHECKING:
-    from ocrnn.transcribe.output import Write
-    from ocrnn.transcribe.reader import Result
+    pass
 
 _NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 _SCHEMA = "http://www.loc.gov/standards/alto/v4/alto-4-3.xsd"
 
 
-class Alto:
-    """A sheet of ALTO 4: one picture, of any number of pages."""
-
-    def __init__(self, write: Write) -> None:
-        """Begin a document."""
-        self._write = write
-        self._filled = False
-
-    def add(self, path: str, results: Sequence[Result]) -> None:
-        """Write the document of one source; OutputError where it has none or another was written before."""
-        if self._filled:
-            raise OutputError(f"{path}: an ALTO file is about one picture; give -o DIR for a file for each")
-        pages = list(placed(path, results))
-        if pages:
-            self._filled = True
-            self._write(document(_alto(pages)))
-
-    def close(self) -> None:
-        """Nothing is left to write: the document ends with its picture."""
+def compose(path: str, pages: Sequence[Page]) -> bytes:
+    """A document of the pages of one picture, one or more."""
+    return document(_alto(pages))
 
 
 def _alto(pages: Sequence[Page]) -> Element:
@@ -64,7 +46,7 @@ def _alto(pages: Sequence[Page]) -> Element:
         if page.lines:
             block = SubElement(space, "TextBlock", {"ID": f"{name}_block", **whole})
             for line in page.lines:
-                element = SubElement(block, "TextLine", {"ID": f"{name}_{line.id}", **_place(line.outline)})
+                element = SubElement(block, "TextLine", {"ID": f"{name}_{identifier(line.id)}", **_place(line.outline)})
                 fill(element, line, SubElement)
     return root
 

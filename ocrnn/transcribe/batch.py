@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ocrnn.errors import UsageError
-from ocrnn.folders import find_pictures, is_picture, natural_key
+from ocrnn.folders import find_files, is_page_file, is_picture, natural_key
 
 if TYPE_CHECKING:
     from ocrnn.data.tar import Member
@@ -26,7 +26,7 @@ _PLAIN_PICTURE = re.compile(rb"P[1-6]\s+(#[^\n]*\n\s*)*[0-9]")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture to read: its path as given, the folder argument joined to the file.
+    """A picture, or a page with its lines, to read: its path as given, the folder argument joined to the file.
 
     `root` counts the characters of the path before the part that is relative to the argument, or to where we are for
     a path from a list. One that lies in a tar is a `member` of it, and its path goes on with its name there.
@@ -58,7 +58,8 @@ class Findings:
 def find(paths: Iterable[str], *, listed: Sequence[str] | None = None) -> Findings:
     """Pictures of files, folders, patterns and `-`, in the order of the arguments.
 
-    A folder is searched recursively, pictures only, in natural order, without dot-files. A tar that is named stands
+    A folder is searched recursively, in natural order, without dot-files, for pictures and for PAGE and ALTO files,
+    whose own pictures are then left out. A tar that is named stands
     for the pictures in it, in the order they have there. A pattern is one whose path does not exist and that holds
     `*`, `?` or `[`: shells that expand none, as on Windows, leave that to us. `listed` are the paths of a list on
     standard input, which stand for `-`; where it is None, that is a picture.
@@ -200,9 +201,24 @@ def _folder(folder: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
         problems.append((place, reason))
 
     root = os.path.join(folder, "")
-    for path in find_pictures(folder, unreadable=unreadable):
+    for path in _without_pages(find_files(folder, unreadable=unreadable)):
         # As it was given: a Path would make `scans/x.png` of `./scans/x.png`.
         yield Picture(root + os.path.relpath(path, folder), len(root))
+
+
+def _without_pages(files: Iterable[Path]) -> Iterator[Path]:
+    """Pictures of lines and files of pages among these, without the pictures of those pages."""
+    kept = [file for file in files if is_picture(file) or is_page_file(file)]
+    described: dict[Path, Path | None] = {}
+    if any(map(is_page_file, kept)):
+        from ocrnn.data.layout import named_picture, picture_of
+
+        names = ((file, named_picture(file)) for file in kept if is_page_file(file))
+        described = {file: picture_of(file, name) for file, name in names if name is not None}
+    pictures = {os.path.normcase(os.path.realpath(picture)) for picture in described.values() if picture}
+    for file in kept:
+        if file in described if is_page_file(file) else os.path.normcase(os.path.realpath(file)) not in pictures:
+            yield file
 
 
 def _pattern(pattern: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
@@ -214,7 +230,7 @@ def _pattern(pattern: str, problems: list[tuple[str, str]]) -> Iterator[Picture]
             else _members(path, problems)
             if _is_tar(path)
             else [_file(path)]
-            if is_picture(path)
+            if is_picture(path) or is_page_file(path)
             else []
         )
         for picture in below:

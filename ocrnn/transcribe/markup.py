@@ -27,6 +27,12 @@ def legal(text: str) -> str:
     return _ILLEGAL.sub("\ufffd", text)
 
 
+def identifier(name: str) -> str:
+    """A name as the ids of XML may be: what has no place there becomes a low line."""
+    clean = re.sub(r"[^\w.-]", "_", name)
+    return clean if re.match(r"[^\W\d]", clean) else f"_{clean}"
+
+
 def picture_name(page: Page) -> str:
     """Name of a page's picture without its folders, which a document that lies elsewhere knows nothing of."""
     return legal(os.path.basename(page.picture))

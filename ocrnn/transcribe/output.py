@@ -57,14 +57,10 @@ def open_sheet(write: Write, form: Form, *, alone: bool = False) -> Sheet:
         from ocrnn.transcribe.hocr import Hocr
 
         return Hocr(write)
-    if form == "alto":
-        from ocrnn.transcribe.alto import Alto
+    if form in ("alto", "page"):
+        from ocrnn.transcribe.description import Description
 
-        return Alto(write)
-    if form == "page":
-        from ocrnn.transcribe.page_xml import PageXml
-
-        return PageXml(write)
+        return Description(write, form)
     return Records(write, form, alone=alone)
 
 

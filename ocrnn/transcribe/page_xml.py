@@ -8,39 +8,22 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, SubElement
 
 from ocrnn.errors import OutputError
-from ocrnn.transcribe.markup import SOFTWARE, Make, document, legal, picture_name, probability
-from ocrnn.transcribe.placing import Page, PlacedLine, Points, bounds, box, pixels, placed, spelled
+from ocrnn.transcribe.markup import SOFTWARE, Make, document, identifier, legal, picture_name, probability
+from ocrnn.transcribe.placing import Page, PlacedLine, Points, bounds, box, pixels, spelled
 
 if TYPE_CHECKING:
-    from ocrnn.transcribe.output import Write
-    from ocrnn.transcribe.reader import Result
+    pass
 
 _NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 
 
-class PageXml:
-    """A sheet of PAGE: one picture of one page."""
-
-    def __init__(self, write: Write) -> None:
-        """Begin a document."""
-        self._write = write
-        self._filled = False
-
-    def add(self, path: str, results: Sequence[Result]) -> None:
-        """Write the document of one source; OutputError where it has several pages, or another was written before."""
-        if self._filled:
-            raise OutputError(f"{path}: a PAGE file is about one picture; give -o DIR for a file for each")
-        pages = list(placed(path, results))
-        if len(pages) > 1:
-            raise OutputError(
-                f"{path}: holds {len(pages)} pages, a PAGE file has one; save each by itself, or give -f alto"
-            )
-        if pages:
-            self._filled = True
-            self._write(document(_page_xml(pages[0])))
-
-    def close(self) -> None:
-        """Nothing is left to write: the document ends with its picture."""
+def compose(path: str, pages: Sequence[Page]) -> bytes:
+    """A document of a picture of one page; OutputError, naming it, where it has several."""
+    if len(pages) > 1:
+        raise OutputError(
+            f"{path}: holds {len(pages)} pages, a PAGE file has one; save each by itself, or give -f alto"
+        )
+    return document(_page_xml(pages[0]))
 
 
 def _page_xml(page: Page) -> Element:
@@ -63,17 +46,18 @@ def _page_xml(page: Page) -> Element:
         region = SubElement(sheet, "TextRegion", {"id": "region_1"})
         SubElement(region, "Coords", {"points": _points(box(0, 0, page.width, page.height))})
         for line in page.lines:
-            element = SubElement(region, "TextLine", {"id": line.id})
+            name = identifier(line.id)
+            element = SubElement(region, "TextLine", {"id": name})
             SubElement(element, "Coords", {"points": _points(line.outline)})
-            fill(element, line, SubElement)
+            fill(element, line, SubElement, name=name)
     return root
 
 
-def fill(element: Any, line: PlacedLine, make: Make, *, namespace: str = "", several: bool = True) -> None:
+def fill(element: Any, line: PlacedLine, make: Make, *, name: str, namespace: str = "", several: bool = True) -> None:
     """Append what a line reads to its TextLine: the words, their glyphs, and the text of each with its confidence.
 
     They belong behind Coords and Baseline. `namespace` stands before the names of elements, as `{...}`. Since 2016 a
-    line may have `several` texts in an order, where the reading has alternatives. Names begin with that of the line.
+    line may have `several` texts in an order, where the reading has alternatives. Names of words begin with `name`.
     """
 
     def text(parent: Any, said: str, confidence: float, **attributes: str) -> None:
@@ -85,7 +69,7 @@ def fill(element: Any, line: PlacedLine, make: Make, *, namespace: str = "", sev
         make(made, f"{namespace}Coords", {"points": _points(points)})
         return made
 
-    reading, name = line.reading, element.get("id")
+    reading = line.reading
     for number, (word, characters) in enumerate(spelled(reading), 1):
         named = f"{name}_w{number}"
         holder = piece(element, "Word", named, line.corners(word.left_px, word.right_px))

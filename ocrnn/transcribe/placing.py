@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ocrnn.folders import is_page_file
 from ocrnn.reading import Character, Reading, Word
 
 if TYPE_CHECKING:
+    from ocrnn.data.pages import Placement
     from ocrnn.transcribe.reader import Result
 
 Points = tuple[tuple[float, float], ...]
@@ -18,15 +21,25 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class PlacedLine:
-    """A line of a page: what it is called there, how it reads, its outline."""
+    """A line of a page: what it is called there, how it reads, its outline.
+
+    One that was cut out of a page has its `placement`; its places are in pixels of the picture, or with `in_units` in
+    those of the file that the page is described in.
+    """
 
     id: str
     reading: Reading
     outline: Points
+    placement: Placement | None = None
+    in_units: bool = False
 
     def corners(self, left_px: float, right_px: float) -> Points:
         """Outline of a piece of the line between two of its own columns, as high as the line."""
-        return box(left_px, 0, right_px, self.reading.height_px)
+        corners = box(left_px, 0, right_px, self.reading.height_px)
+        if self.placement is None:
+            return corners
+        corners = self.placement.on_picture(corners)
+        return self.placement.in_units(corners) if self.in_units else corners
 
 
 @dataclass(frozen=True)
@@ -41,13 +54,38 @@ class Page:
 
 
 def placed(path: str, results: Sequence[Result]) -> Iterator[Page]:
-    """Pages of one source, those that could be read: a picture of a line is a page that holds nothing else."""
+    """Pages of one source, what could be read of them: a picture of a line is a page that holds nothing else.
+
+    A PAGE or ALTO file is one page: `results` are its lines, none where it is blank.
+    """
+    if is_page_file(path):
+        yield from _described(path, results)
+        return
     for result in results:
         if isinstance(result.outcome, Reading):
             reading = result.outcome
             width, height = reading.width_px, reading.height_px
             line = PlacedLine("line_1", reading, box(0, 0, width, height))
             yield Page(path, result.page, width, height, (line,))
+
+
+def placed_line(result: Result, *, in_units: bool = False) -> PlacedLine:
+    """A line of a PAGE or ALTO file, which was read."""
+    assert isinstance(result.outcome, Reading) and result.placement is not None
+    placement = result.placement
+    outline = placement.in_units(placement.outline) if in_units else placement.outline
+    return PlacedLine(result.line, result.outcome, outline, placement, in_units)
+
+
+def _described(path: str, results: Sequence[Result]) -> Iterator[Page]:
+    from ocrnn.data.layout import Layout, picture_of, read_layout
+
+    layout = read_layout(Path(path))
+    if isinstance(layout, Layout) and (any(result.line for result in results) or not results):
+        lines = tuple(placed_line(result) for result in results if isinstance(result.outcome, Reading))
+        width, height = lines[0].placement.size if lines and lines[0].placement else (layout.width, layout.height)
+        picture = picture_of(Path(path), layout.picture)
+        yield Page(str(picture or layout.picture), 1, width, height, lines)
 
 
 def spelled(reading: Reading) -> Iterator[tuple[Word, tuple[Character, ...]]]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrnn.charset import BLANK
+from ocrnn.data.pages import PageFile, Placement
 from ocrnn.data.samples import Sample
 from ocrnn.decoding.constraints import Decoded, constraints, decode
 from ocrnn.decoding.ctc import Hypothesis, LogProbs, character_confidences, greedy_all, log_probabilities, tempered
@@ -24,6 +25,7 @@ from ocrnn.decoding.language import WEIGHT
 from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.decoding.parts import Part, alternatives, confidences, words
 from ocrnn.errors import ImageError, UsageError
+from ocrnn.folders import is_page_file
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Character, Overruled, Reading, Word
 from ocrnn.transcribe import pieces
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from ocrnn.model.runtime import Model
 
 Source: TypeAlias = "str | Path | bytes | BinaryIO | Grey | Image.Image | Sample"
-"""What `load_lines` opens, a path, a file's bytes, an open binary file, an array or a PIL image; a labelled picture."""
+"""What `load_lines` opens, a path, a file's bytes, an open binary file, an array or a PIL image; a labelled picture;
+the path of a PAGE or ALTO file, which ends in .xml."""
 Decoder = Literal["greedy", "beam"]
 
 BEAM_WIDTH = 16
@@ -56,7 +59,8 @@ class Result:
     """What became of one page of one source: its reading, or why it has none.
 
     `source` counts the sources from 0 in the order they came, `page` counts the pages of one source from 1;
-    most pictures have one page. A source that cannot be opened gives one result.
+    most pictures have one page. A source that cannot be opened gives one result. For a PAGE or ALTO file each of its
+    lines is one: `line` is what it is called there, and `placement` is where a line that was read lies.
     """
 
     source: int
@@ -64,10 +68,12 @@ class Result:
     page: int
     pages: int
     outcome: Reading | ImageError
+    line: str = ""
+    placement: Placement | None = None
 
     def titled(self, name: str) -> str:
-        """Call this page by a name of its source: `name`, or `name#2` for page 2 of several."""
-        return _titled(name, self.page, self.pages)
+        """Call this page by a name of its source: `name`, `name#2` for page 2 of several, or `name#r1l3` for a line."""
+        return _titled(name, self.page, self.pages, self.line)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,8 @@ class _Page:
     line: Line | ImageError
     width_px: int = 0
     height_px: int = 0
+    called: str = ""
+    placement: Placement | None = None
 
     @property
     def columns(self) -> int:
@@ -88,7 +96,7 @@ class _Page:
         return 0 if isinstance(self.line, ImageError) else self.line.shape[2]
 
     def result(self, outcome: Reading | ImageError) -> Result:
-        return Result(self.source, self.name, self.page, self.pages, outcome)
+        return Result(self.source, self.name, self.page, self.pages, outcome, self.called, self.placement)
 
 
 class Reader:
@@ -202,14 +210,14 @@ class Reader:
         )
 
     def read(self, source: Source) -> Reading:
-        """Read a picture of one line; ImageError if it cannot be opened or holds several pages."""
+        """Read a picture of one line; ImageError if it cannot be opened or holds several."""
         readings = self.read_pages(source)
-        if len(readings) > 1:
-            raise ImageError(f"{_name(source)}: holds {len(readings)} pages; read it with read_pages")
+        if len(readings) != 1:
+            raise ImageError(f"{_name(source)}: holds {len(readings)} lines; read it with read_pages")
         return readings[0]
 
     def read_pages(self, source: Source) -> list[Reading]:
-        """Read each page of a picture as a line of its own; ImageError if one cannot be read."""
+        """Read each page of a picture, or each line of a PAGE or ALTO file; ImageError if one cannot be read."""
         readings = []
         for result in self.read_many([source]):
             if isinstance(result.outcome, ImageError):
@@ -222,9 +230,10 @@ class Reader:
 
         Raises ImageError if it cannot be opened or holds several pages.
         """
-        first, *others = self._pages([(0, source)])
-        if others:
-            raise ImageError(f"{_name(source)}: holds {1 + len(others)} pages; give one of them")
+        pages = list(self._pages([(0, source)]))
+        if len(pages) != 1:
+            raise ImageError(f"{_name(source)}: holds {len(pages)} lines; give one of them")
+        (first,) = pages
         if isinstance(first.line, ImageError):
             raise first.line
         return tempered(pieces.infer(self.model, first.line[None])[:, 0], self.model.spec.temperature)
@@ -243,12 +252,17 @@ class Reader:
 
     def read_sources(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[list[Result]]:
         """Read as `read_many` does, the pages of each source together as soon as its last is there."""
-        pages = []
-        for result in self.read_many(sources, batch_size=batch_size):
+        pages: list[Result] = []
+        done, counted = 0, _Counted(sources)
+        for result in self.read_many(counted, batch_size=batch_size):
+            while done < result.source:  # a page without lines has no results
+                yield []
+                done += 1
             pages.append(result)
             if result.page == result.pages:
                 yield pages
-                pages = []
+                pages, done = [], done + 1
+        yield from ([] for _ in range(done, counted.drawn))
 
     def _read_many(self, sources: Iterable[Source], batch_size: int) -> Iterator[Result]:
         lots = _lots(sources, _BATCHES_IN_LOT * batch_size, self._jobs)
@@ -265,10 +279,12 @@ class Reader:
 
     def _pages(self, lot: Iterable[tuple[int, Source]]) -> Iterator[_Page]:
         """Every page of every source, opened and prepared only when it is asked for."""
-        line_format = self.model.spec.line_format
         for number, source in lot:
             name = _name(source)
             try:
+                if isinstance(source, (str, os.PathLike)) and is_page_file(source):
+                    yield from self._lines(number, PageFile.open(Path(source)))
+                    continue
                 if isinstance(source, Sample):
                     greys = [source.load(max_pixels=self._max_pixels)]
                 else:
@@ -277,12 +293,26 @@ class Reader:
                 yield _Page(number, name, 1, 1, error)
                 continue
             for page, grey in enumerate(greys, 1):
-                line: Line | ImageError
-                try:
-                    line = line_format.prepare(grey, max_pixels=self._max_pixels)
-                except ImageError as error:
-                    line = ImageError(f"{_titled(name, page, len(greys))}: {error}")
+                line = self._prepared(grey, _titled(name, page, len(greys)))
                 yield _Page(number, name, page, len(greys), line, width_px=grey.shape[1], height_px=grey.shape[0])
+
+    def _lines(self, number: int, page: PageFile) -> Iterator[_Page]:
+        """Lines of a page, each as if it were a page; none of one that is blank."""
+        name, count = str(page.file), len(page.lines)
+        for place, (called, cut) in enumerate(page.cut(self._max_pixels) if count else (), 1):
+            if isinstance(cut, ImageError):
+                yield _Page(number, name, place, count, cut, called=called)
+                continue
+            grey, placement = cut
+            line = self._prepared(grey, _titled(name, place, count, called))
+            size = {"width_px": grey.shape[1], "height_px": grey.shape[0]}
+            yield _Page(number, name, place, count, line, **size, called=called, placement=placement)
+
+    def _prepared(self, grey: Grey, title: str) -> Line | ImageError:
+        try:
+            return self.model.spec.line_format.prepare(grey, max_pixels=self._max_pixels)
+        except ImageError as error:
+            return ImageError(f"{title}: {error}")
 
     def _read_window(self, window: Sequence[_Page], batch_size: int) -> Iterator[Result]:
         lines: dict[int, LogProbs] = {}
@@ -365,8 +395,24 @@ class Reader:
         )
 
 
-def _titled(name: str, page: int, pages: int) -> str:
-    return f"{name}#{page}" if pages > 1 else name
+class _Counted:
+    """Sources, counted as they are drawn; their number is known where it was."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._sources = sources
+        self.drawn = 0
+
+    def __length_hint__(self) -> int:
+        return operator.length_hint(self._sources, sys.maxsize)
+
+    def __iter__(self) -> Iterator[Source]:
+        for source in self._sources:
+            self.drawn += 1
+            yield source
+
+
+def _titled(name: str, page: int, pages: int, line: str = "") -> str:
+    return f"{name}#{line or page}" if line or pages > 1 else name
 
 
 def _name(source: Source) -> str:

@@ -14,13 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from ocrnn.data.labels import read_labels
 from ocrnn.decoding.arpa import arpa
 from ocrnn.decoding.kneser_ney import estimate
 from ocrnn.decoding.language import WEIGHT
 from ocrnn.decoding.lexicon import WORD_COST
+from ocrnn.folders import natural_key
 from ocrnn.image import MAX_PIXELS
 from ocrnn.transcribe import reader
 from ocrnn.transcribe.reader import Reader
@@ -210,6 +213,98 @@ def test_forms_of_one_picture(run: Run, bars: Bars, scans: Path, form: str, tmp_
         assert result.stderr.startswith("ocrnn: s.tif: holds 2 pages, a PAGE file has one; save each by itself")
         assert Path("failed.tsv").read_text().startswith("s.tif\tholds 2 pages")
         assert not (tmp_path / "s.xml").exists()
+
+
+PAGE = """<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15">
+<Metadata><Creator>x</Creator><Created>2020-01-01T00:00:00</Created><LastChange>2020-01-01T00:00:00</LastChange></Metadata>
+<Page imageFilename="page.png" imageWidth="28" imageHeight="100"><TextRegion id="r"><Coords points="0,0 28,0 28,100"/>
+<TextLine id="one"><Coords points="0,0 28,0 28,40 0,40"/></TextLine>
+<TextLine id="two"><Coords points="0,60 28,60 28,100 0,100"/></TextLine></TextRegion></Page></PcGts>"""
+
+
+@pytest.fixture
+def described(bars: Bars, scans: Path) -> Path:
+    """The folder of pictures, with a page of two lines and what describes it in a folder of pages."""
+    pytest.importorskip("lxml")
+    page = np.full((100, 28), 255, np.uint8)
+    page[:40], page[60:] = bars.draw("12"), bars.draw("34")
+    Image.fromarray(page).save(scans / "page.png")
+    (scans / "page").mkdir()
+    (scans / "page" / "p1.xml").write_text(PAGE)
+    (scans / "page" / "mets.xml").write_text("<mets/>")
+    return scans / "page" / "p1.xml"
+
+
+def test_a_page_gives_its_lines(run: Run, described: Path) -> None:
+    result = run("read", "scans/page/p1.xml")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "12\n34\n", "")
+    assert run("read", "scans/page/p1.xml", "scans/z.bmp").stdout.splitlines() == [
+        "scans/page/p1.xml#one\t12",
+        "scans/page/p1.xml#two\t34",
+        "scans/z.bmp\t5",
+    ]
+    (item, _) = json.loads(run("read", described, "-f", "json").stdout)
+    assert (item["path"], item["text"], item["width_px"]) == (f"{described}#one", "12", 28)
+
+
+def test_the_picture_of_a_page_is_no_line(run: Run, described: Path) -> None:
+    """A folder's pages are found wherever they lie in it; other XML is none of it."""
+    page = os.path.join("scans", "page", "p1.xml")
+    lines = run("read", "scans").stdout.splitlines()
+    assert lines == sorted(lines, key=lambda line: natural_key(line.partition("#")[0].partition("\t")[0]))
+    assert set(lines) == {*printed().splitlines(), f"{page}#one\t12", f"{page}#two\t34"}
+    assert run("read", "scans/page.png").stdout != "", "unless it is named itself"
+
+
+@pytest.mark.parametrize(("path", "output", "place"), [
+    ("scans/page/p1.xml", "out.xml", "out.xml"), ("scans/page", "out", "out/p1.xml"),
+])  # fmt: skip
+def test_a_page_is_written_again_with_its_texts(
+    run: Run, described: Path, path: str, output: str, place: str, tmp_path: Path
+) -> None:
+    assert run("read", path, "-o", output, "-f", "page").exit_code == 0
+    assert described.read_text() == PAGE
+    text = (tmp_path / place).read_text()
+    assert text.startswith(PAGE[: PAGE.index("</TextLine>")])
+    assert "<Unicode>12</Unicode>" in text and "<Unicode>34</Unicode>" in text
+
+
+def test_a_page_is_changed_in_place_only_where_that_is_asked_for(run: Run, described: Path) -> None:
+    for output in ("scans/page/p1.xml", "scans/page"):
+        described.write_text(PAGE)
+        result = run("read", "scans/page/p1.xml", "-f", "page", "-o", output)
+        assert described.read_text() == PAGE
+        assert result.exit_code == (0 if output == "scans/page" else 2)
+        assert run("read", "scans/page/p1.xml", "-f", "page", "-o", output, "--overwrite").exit_code == 0
+        assert "<Unicode>34</Unicode>" in described.read_text()
+    result = run("read", "scans/page/p1.xml", "-o", "scans/page/p1.xml", "--overwrite")
+    assert (result.exit_code, result.stderr) == (
+        2, "ocrnn: scans/page/p1.xml: is read itself; give another -o, or -f page or -f alto to fill it\n"
+    )  # fmt: skip
+
+
+def test_what_a_page_lacks_is_named(run: Run, described: Path, tmp_path: Path) -> None:
+    described.write_text(PAGE.replace("0,60 28,60 28,100 0,100", "0,60 28,60"))
+    result = run("read", described, "-f", "page", "-o", "out", "--failures", "failed.tsv")
+    assert result.exit_code == 1
+    assert f"{described}#two\t" in Path("failed.tsv").read_text() and "has no outline; draw one" in result.stderr
+    assert "<Unicode>12</Unicode>" in (tmp_path / "out/p1.xml").read_text()
+    (described.parent.parent / "page.png").unlink()
+    result = run("read", described, "scans/z.bmp")
+    assert (result.exit_code, result.stdout) == (1, "scans/z.bmp\t5\n")
+    assert f"ocrnn: {described}: no picture at page.png; put it beside the file" in result.stderr
+    result = run("read", described.with_name("mets.xml"))
+    assert "mets.xml: neither PAGE nor ALTO; give one of them, or a picture\n" in result.stderr
+
+
+def test_without_lxml_a_page_says_what_to_install(
+    run: Run, described: Path, monkeypatch: pytest.MonkeyPatch, opened: list[Any]
+) -> None:
+    monkeypatch.setitem(sys.modules, "lxml", None)
+    result = run("read", "scans")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith("p1.xml: PAGE and ALTO are read with lxml; pip install 'ocrnn[pages]'\n")
+    assert not opened
 
 
 # Options
@@ -863,6 +958,8 @@ def test_the_shipped_model_reads_the_samples(start: Start, root: Path, latin: st
     truth = {
         str(path): path.with_suffix(".gt.txt").read_text("utf-8").strip() for path in (root / "samples").glob("*.png")
     }
+    for page in read_labels(root / "samples" / "pages").samples:
+        truth[f"{page.label_file}#{page.name.split('/')[-1].removesuffix('.png')}"] = page.text
     assert read == truth
 
 

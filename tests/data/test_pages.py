@@ -188,6 +188,29 @@ def test_a_line_that_leans_is_turned_level(tmp_path: Path) -> None:
     assert abs((rows[-1] - rows[0]) - (truth[-1] - truth[0])) <= 3
 
 
+@pytest.mark.parametrize("lean", [0, 3, -12])
+@pytest.mark.parametrize("size", [(0, 0), (150, 100)])
+def test_each_pixel_of_a_line_knows_its_place_on_the_page(lean: int, size: tuple[int, int], tmp_path: Path) -> None:
+    """On a page whose grey tells x and y, the grey of the cut is that of the page at the place said."""
+    shades = np.add.outer(np.arange(200) * 0.2, np.arange(300) * 0.5).astype(np.uint8)
+    Image.fromarray(shades).save(tmp_path / "p.png")
+    drop = 200 * np.tan(np.radians(lean))
+    corners = ((60.0, 80.0), (260.0, 80.0 + drop), (260.0, 120.0 + drop), (60.0, 120.0))
+    baseline = ((60.0, 110.0), (260.0, 110.0 + drop))
+    unit = 300 / size[0] if size[0] else 1
+    outline, base = (tuple((x / unit, y / unit) for x, y in points) for points in (corners, baseline))
+    grey, placement = Cut("l", outline, base, size).out_of(shades, tmp_path / "p.png")
+    assert (placement.size, placement.scale) == ((300, 200), (unit, unit))
+    assert np.allclose(placement.outline, corners) and np.allclose(placement.in_units(placement.outline), outline)
+    middle = grey.shape[0] / 2
+    for x in range(20, 190, 10):
+        ((across, down),) = placement.on_picture(((x + 0.0, middle),))
+        assert abs(float(grey[int(middle), x]) - (across * 0.5 + down * 0.2)) < 2
+    left, right = placement.on_picture(((0.0, 10.0), (100.0, 10.0)))
+    assert np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])) == pytest.approx(lean, abs=0.1)
+    assert placement.on_picture(((-900.0, -900.0), (900.0, 900.0))) == ((0, 0), (300, 200))
+
+
 def test_points_of_another_resolution(tmp_path: Path) -> None:
     Image.fromarray(page().repeat(2, 0).repeat(2, 1)).save(tmp_path / "p.png")
     outline = ((10.0, 10.0), (110.0, 10.0), (110.0, 50.0), (10.0, 50.0))

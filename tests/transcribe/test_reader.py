@@ -186,7 +186,7 @@ def test_each_page_is_a_line(bars: Bars, tmp_path: Path, suffix: str) -> None:
     first.save(path, save_all=True, append_images=rest)
     reader = Reader(bars)
     assert [reading.text for reading in reader.read_pages(path)] == ["123", "456", "789"]
-    with pytest.raises(ImageError, match="holds 3 pages"):
+    with pytest.raises(ImageError, match="holds 3 lines"):
         reader.read(path)
     results = list(reader.read_many([path, bars.draw("1")]))
     assert [(r.source, r.page, r.pages) for r in results] == [(0, 1, 3), (0, 2, 3), (0, 3, 3), (1, 1, 1)]
