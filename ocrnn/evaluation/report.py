@@ -111,7 +111,8 @@ def suspect_lines(evaluation: Evaluation, suspects: Sequence[Suspect], count: in
 
 def worst_lines(evaluation: Evaluation, count: int) -> str:
     """The `count` lines with the most wrong characters, truth above reading; "" where there are none."""
-    return "\n".join(_shown(line) for line in evaluation.worst(count))
+    shown = [_shown(line) for line in evaluation.worst(count)]
+    return "\n".join(["read worst, most wrong characters first", *shown]) if shown else ""
 
 
 def to_json(evaluation: Evaluation, suspects: Sequence[Suspect], worst: int) -> str:

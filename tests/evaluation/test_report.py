@@ -34,6 +34,7 @@ def test_the_table_has_every_figure_in_per_cent() -> None:
 
 def test_worst_lines_show_truth_above_reading() -> None:
     assert worst_lines(evaluate(LINES), 5) == (
+        "read worst, most wrong characters first\n"
         "c.png   9 wrong, confidence 0.00\n"
         "  is    lost line\n"
         "  read  c.png: no such file; check the path\n"
