@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrnn.data.labels import LabelSet, read_labels
-from ocrnn.data.layout import read_layout
+from ocrnn.data.layout import named_picture, read_layout
 from ocrnn.data.pages import Cut, _decoded
 from ocrnn.errors import ImageError, LabelError
 
@@ -106,6 +106,18 @@ def test_each_form_gives_the_same_lines(form: str, tmp_path: Path) -> None:
     assert (first.title, first.document) == ("line a of 1.png", "1")
     assert len({sample.key for sample in labels.samples}) == 2
     assert read_labels(tmp_path / "1.xml").samples == labels.samples
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_beginning_of_a_file_tells_its_picture(form: str, encoding: str, tmp_path: Path) -> None:
+    declared = FORMS[form].partition("?>")[2] if FORMS[form].startswith("<?xml") else FORMS[form]
+    (tmp_path / "1.xml").write_bytes((declared + " " * 100_000 + "<unread").encode(encoding))
+    assert named_picture(tmp_path / "1.xml") in ("1.png", "C:\\\\scans\\\\1.png")
+    (tmp_path / "1.xml").write_bytes((ENTITY + declared).encode(encoding))
+    assert named_picture(tmp_path / "1.xml") == "", "which page it is of is not asked where it may say anything"
+    (tmp_path / "1.xml").write_bytes(b"<mets/>")
+    assert named_picture(tmp_path / "1.xml") is named_picture(tmp_path / "gone.xml") is None
 
 
 def kraken() -> str | None:
