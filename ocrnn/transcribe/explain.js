@@ -30,7 +30,8 @@ function explain(section) {
   const find = (selector) => section.querySelector(selector);
   const keys = [...section.querySelectorAll(".text button")];
   const spans = [...section.querySelectorAll(".spans button")];
-  const [about, stage, mark, cursor, heat] = [".about", ".stage", ".mark", ".cursor", ".heat"].map(find);
+  const [about, stage, cursor, heat] = [".about", ".stage", ".cursor", ".heat"].map(find);
+  const [place, frames] = [".upper .mark", ".strip .mark"].map(find);
   const [told, whole] = [".told", ".whole"].map(find);
   const introduction = [...about.childNodes];
   let chosen = -1;
@@ -49,16 +50,18 @@ function explain(section) {
       buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(place === number)));
     }
     keys.forEach((key, place) => { key.tabIndex = place === Math.max(number, 0) ? 0 : -1; });
-    mark.hidden = whole.hidden = !character;
+    place.hidden = frames.hidden = whole.hidden = !character;
     heat.src = character ? character.heat : data.heat;
     told.textContent = (character || data).told;
     if (!character) {
       about.replaceChildren(...introduction);
       return;
     }
-    mark.style.left = `${character.left}px`;
-    mark.style.width = `${character.right - character.left}px`;
-    if (scroll) show(character.left, character.right);
+    for (const [mark, [left, right]] of [[place, character.place], [frames, character.frames]]) {
+      mark.style.left = `${left}px`;
+      mark.style.width = `${right - left}px`;
+    }
+    if (scroll) show(...character.place);
     about.replaceChildren();
     const head = made("p", undefined, about);
     made("strong", character.text, head);

@@ -122,7 +122,7 @@ def _stage(found: Explanation) -> str:
     cut = "" if columns == found.line.shape[2] else f"; this page shows the first {columns:,} columns"
     high = f"height: {line_format.height * zoom:.0f}px"
     layers = (
-        f"<h3>The picture as it was given, {width} x {height} px{cut}</h3>",
+        f'<div class="upper"><h3>The picture as it was given, {width} x {height} px{cut}</h3>',
         f'<div class="paper" style="{high}">',
         _image("given", page.photograph(given, round(line_format.height * zoom), _WIDEST_PX), "the picture",
                line_format.margin * zoom, given.shape[1] * scale * zoom),
@@ -132,11 +132,12 @@ def _stage(found: Explanation) -> str:
         f'<div class="paper" style="{high}">',
         _image("seen", page.photograph(line, line_format.height, _WIDEST_PX), "the line", 0, columns * zoom),
         _image("heat", _heat(found.saliency.reading), "", 0, found.saliency.spread_px[1] * zoom),
-        f'</div><h3>What was read, in the frames it was read in</h3><div class="spans">{_boxes(found)}</div>',
+        f'</div><h3>What was read, and where it stands</h3><div class="spans">{_boxes(found)}</div>',
+        '<div class="mark" hidden></div></div>',
         f"<h3>What the network says in each frame. Grey: no character; blue, with their letters: the {_RANKS} "
         "likeliest. The denser, the likelier</h3>",
         _strip(found, columns),
-        '<div class="cursor" hidden></div><div class="mark" hidden></div>',
+        '<div class="cursor" hidden></div>',
     )  # fmt: skip
     return (
         '<div class="stage" tabindex="0" role="region" aria-label="the picture, and what the network saw in it">'
@@ -150,16 +151,24 @@ def _image(kind: str, address: str, told: str, left: float, width: float) -> str
 
 
 def _boxes(found: Explanation) -> str:
-    """The characters again, as wide as their frames."""
+    """The characters again, as wide as they stand in the picture."""
     boxes = []
-    for place, (character, (first, last)) in enumerate(zip(found.reading.characters, found.spans, strict=True)):
-        left, right = _at(found, first), _at(found, last)
+    for place, character in enumerate(found.reading.characters):
+        left, right = _edges(found, character)
         if right <= _columns(found) * _scale(found):
             boxes.append(
                 f'<button type="button" tabindex="-1" aria-hidden="true" data-n="{place}" style="left: {left:.1f}px; '
                 f'width: {right - left:.1f}px; {_doubt(character)}">{page.escaped(_visible(character.text))}</button>'
             )
     return "".join(boxes)
+
+
+def _edges(found: Explanation, character: Character) -> tuple[float, float]:
+    """Pixels of the page between which a character stands."""
+    line_format = found.spec.line_format
+    height, width = found.grey.shape
+    px, margin = line_format.scale(height, width) * _scale(found), line_format.margin * _scale(found)
+    return margin + character.left_px * px, margin + character.right_px * px
 
 
 def _told(falls: npt.NDArray[np.float32], what: str) -> str:
@@ -194,7 +203,7 @@ def _strip(found: Explanation, columns: int) -> str:
         f'<img style="height: {_ROW_PX}px" src="{blank}" alt="">'
         f'<img style="top: {_ROW_PX}px; height: {high - _ROW_PX}px" src="{others}" alt="">'
         '<svg role="img" aria-label="the likeliest characters of each frame" fill="currentColor">'
-        f"{''.join(letters)}</svg></div>"
+        f'{"".join(letters)}</svg><div class="mark" hidden></div></div>'
     )
 
 
@@ -222,8 +231,8 @@ def _data(found: Explanation) -> str:
             {
                 "text": _named(character.text),
                 "confidence": round(character.confidence, 4),
-                "left": round(_at(found, first), 1),
-                "right": round(_at(found, last), 1),
+                "place": [round(px, 1) for px in _edges(found, character)],
+                "frames": [round(_at(found, frame), 1) for frame in (first, last)],
                 "where": _where(character, first, last),
                 "choices": [(_named(text), round(share, 4)) for text, share in choices],
                 "told": _told(found.saliency.characters[place], f"“{_visible(character.text)}”"),
@@ -232,7 +241,7 @@ def _data(found: Explanation) -> str:
             for place, (character, (first, last), choices) in enumerate(
                 zip(found.reading.characters, found.spans, found.choices, strict=True)
             )
-            if _at(found, last) <= columns * _scale(found)
+            if _edges(found, character)[1] <= columns * _scale(found)
         ],
         "frame_px": round(_at(found, 1), 3),
         "frames": [_likeliest(found, frame) for frame in found.log_probs] if steps else [],
@@ -281,7 +290,8 @@ def _doubt(character: Character) -> str:
 
 def _where(character: Character, first: int, last: int) -> str:
     frames = f"frame {first + 1}" if last == first + 1 else f"frames {first + 1} to {last}"
-    return f"seen at columns {character.left_px:.0f} to {character.right_px:.0f} of the picture, {frames}"
+    columns = f"columns {character.left_px:.0f} to {character.right_px:.0f} of the picture"
+    return f"{columns}, read in {frames}"
 
 
 def _columns(found: Explanation) -> int:

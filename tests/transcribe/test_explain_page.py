@@ -108,7 +108,7 @@ def test_its_size_has_a_bound(bars: Bars) -> None:
     source = to_html([("a", endless)], "a", {})
     assert len(source) < 3_000_000
     assert b"this page shows the first 10,000 columns" in source
-    assert all(character["right"] <= 10_000 * 2.5 for character in Seen(source).data[0]["characters"])
+    assert all(character["place"][1] <= 10_000 * 2.5 for character in Seen(source).data[0]["characters"])
 
 
 def test_the_smallest_pictures_make_pages(bars: Bars) -> None:
@@ -126,22 +126,24 @@ def shown(bars: Bars, browser: Browser, tmp_path: Path) -> Path:
     return path
 
 
-CHOSEN = """const line = document.querySelector(".explained"), mark = line.querySelector(".mark");
+CHOSEN = """const line = document.querySelector(".explained"), marks = [...line.querySelectorAll(".mark")];
 return [[...line.querySelectorAll('.text [aria-pressed="true"]')].map((key) => Number(key.dataset.n)),
-  line.querySelector(".about strong")?.textContent, mark.hidden ? null : mark.offsetLeft]"""
+  line.querySelector(".about strong")?.textContent, marks.map((mark) => mark.hidden ? null : mark.offsetLeft)]"""
 
 
 def test_characters_answer_to_pointer_finger_and_keys(shown: Path, browser: Browser, bars: Bars) -> None:
     browser.open(shown)
-    assert browser.run(CHOSEN) == [[], None, None]
+    assert browser.run(CHOSEN) == [[], None, [None, None]]
     whole = browser.run('return document.querySelector(".heat").src')
     browser.point('.text [data-n="1"]')
     assert browser.run(CHOSEN)[:2] == [[1], '"']
     browser.point('.spans [data-n="2"]', press=True)
-    chosen, text, left = browser.run(CHOSEN)
+    chosen, text, (left, frame) = browser.run(CHOSEN)
     assert (chosen, text) == ([2], "<")
-    frames = explained(bars, "1218443901")
-    assert left == pytest.approx(frames.spans[2][0] * 4 * 4.0, abs=1)  # four columns a frame, four pixels a column
+    found = explained(bars, "1218443901")
+    # Four pixels a column, four columns a frame, and a margin of four columns before the picture.
+    assert left == pytest.approx((4 + found.reading.characters[2].left_px) * 4, abs=1)
+    assert frame == pytest.approx(found.spans[2][0] * 4 * 4, abs=1)
     assert browser.run('return document.querySelector(".heat").src') != whole
     browser.point('.text [data-n="0"]', press=True)
     browser.type("\ue014", "\ue014", "\ue014")  # arrow right
@@ -150,7 +152,7 @@ def test_characters_answer_to_pointer_finger_and_keys(shown: Path, browser: Brow
     browser.type("\ue012", "\ue010")  # arrow left, end
     assert browser.run(CHOSEN)[0] == [9]
     browser.type("\ue00c")  # escape
-    assert browser.run(CHOSEN) == [[], None, None]
+    assert browser.run(CHOSEN) == [[], None, [None, None]]
     assert browser.run('return document.querySelector(".heat").src') == whole
     assert browser.complaints() == []
 
