@@ -10,6 +10,7 @@ import base64
 import hashlib
 import html
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ from ocrnn.image import Grey
 _HIGHEST_PX, _WIDEST_PX = 48, 1600
 _QUALITY = 60
 """Of WebP: a line of print takes 4 KB and can be read."""
+
+_WORD = re.compile(r"(?!to\b)[^\W\d_]{2}")
+"""What makes a column one of texts: letters beside one another, but for those of an interval, 1 to 2."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1c1e21; --faint: #5f6670; --rule: #d5d9de; --soft: #f3f5f7;
@@ -44,7 +48,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { text-align: right; padding: .2rem .75rem; border-bottom: 1px solid var(--rule); vertical-align: top; }
 td:not(:last-child) { white-space: nowrap; }
 th { font-weight: 600; color: var(--faint); }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
+th.texts, td.texts { text-align: left; }
+th:first-child, td:first-child { padding-left: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; }
 dt { color: var(--faint); }
 dd { margin: 0; font-variant-numeric: tabular-nums; min-width: 0; }
@@ -62,7 +67,7 @@ img { height: 40px; width: auto; max-width: none; display: block; background: #f
 .pair > .differs > span { color: var(--wrong-ink) !important; }
 .pair > .names > span { color: var(--faint); padding-right: 1ch; }
 @media (max-width: 30rem) { body { padding: .75rem; } dl { grid-template-columns: 1fr; gap: 0; }
-  dd { margin-bottom: .4rem; } th, td { padding: .2rem .45rem; } }
+  dd { margin-bottom: .4rem; } table { font-size: .8125rem; } th, td { padding: .2rem .3rem; } }
 """
 
 
@@ -110,10 +115,27 @@ def spelled(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Rows of texts and numbers under their headings; the first column stands left."""
-    head = "".join(f"<th>{escaped(cell)}</th>" for cell in header)
-    body = "\n".join("<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    """Rows of texts and numbers under their headings: texts stand left, numbers right.
+
+    A first cell that begins with spaces belongs to the row above it and is set in by as much.
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
+    texts = [column == 0 or any(_WORD.search(row[column]) for row in cells) for column in range(len(header))]
+
+    def in_row(tag: str, row: Sequence[str]) -> str:
+        kinds = (' class="texts"' if is_text else "" for is_text in texts)
+        inset = (len(row[0]) - len(row[0].lstrip(" "))) / 2 if row else 0
+        first = f' style="padding-left: {inset:g}rem"' if inset else ""
+        shown = (
+            f"<{tag}{kind}{first * (place == 0)}>{escaped(text)}</{tag}>"
+            for place, (kind, text) in enumerate(zip(kinds, row, strict=True))
+        )
+        return f"<tr>{''.join(shown)}</tr>"
+
+    body = "\n".join(in_row("td", row) for row in cells)
+    return (
+        f'<div class="scroll"><table>\n<thead>{in_row("th", header)}</thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:

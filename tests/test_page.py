@@ -62,3 +62,16 @@ def test_a_picture_is_inside_and_small() -> None:
 
 def test_only_what_has_a_shape_is_shown() -> None:
     assert escaped("ä\n\u200b☃") == "ä[U+000A][U+200B]☃"
+
+
+def test_texts_stand_left_numbers_right_and_parts_are_set_in() -> None:
+    shown = table(
+        ["errors", "share", "95 %", "note"], [["all", "1.2 %", "1 to 2", ""], ["  of them", 3, "0 to 4", "few"]]
+    )
+    rows = re.findall("<tr>(.*?)</tr>", shown)
+    assert [re.findall("<t[hd]([^>]*)>", row) for row in rows] == [
+        [' class="texts"', "", "", ' class="texts"'],
+        [' class="texts"', "", "", ' class="texts"'],
+        [' class="texts" style="padding-left: 1rem"', "", "", ' class="texts"'],
+    ]
+    assert table(["nothing"], []).count("<tr>") == 1

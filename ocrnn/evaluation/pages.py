@@ -58,7 +58,7 @@ def comparison_page(
 
 def _errors(evaluation: Evaluation) -> Iterator[str]:
     yield "<h2>Errors</h2>"
-    rows = [(name.strip(), f"{100 * rate:.2f} %", note) for name, rate, note in figures(evaluation.score)]
+    rows = [(name, f"{100 * rate:.2f} %", note) for name, rate, note in figures(evaluation.score)]
     yield page.table(("errors", "share", "note"), rows)
     yield _note("Unicode form, quotes, dashes and runs of spaces folded, where nothing else is said.")
 

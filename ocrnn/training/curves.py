@@ -47,7 +47,7 @@ def draw_curves(history: Sequence[Mapping[str, float]]) -> str:
     return errors + loss
 
 
-_WIDTH, _HEIGHT = 420, 200
+_WIDTH, _HEIGHT = 420, 206
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36, 410, 26, 176
 """Where the axes stand; small, so that their writing can be read on a telephone."""
 
@@ -80,7 +80,7 @@ def _chart(
     for epoch in range(-int(-first // apart) * apart, int(last) + 1, apart):
         x, y = place(epoch, 0)
         parts.append(f'<text x="{x}" y="{y + 14}" text-anchor="middle">{epoch}</text>')
-    parts.append(f'<text x="{_RIGHT}" y="{_HEIGHT - 1}" text-anchor="end" fill="var(--faint)">epoch</text>')
+    parts.append(f'<text x="{_RIGHT}" y="{_HEIGHT - 4}" text-anchor="end" fill="var(--faint)">epoch</text>')
     for place_in_legend, (name, curve) in enumerate(points.items()):
         colour = f"var({curves[name][0]})"
         drawn = [place(*point) for point in curve]

@@ -108,7 +108,8 @@ picture.</p>
 <p><label><span class="frame-name"></span>
 <input type="range" class="frame" min="0" max="{last}" value="{last}" aria-label="frame"></label></p>
 <p class="note">What the network says in this frame:</p><div class="classes"></div>
-<div class="scroll"><table class="steps"><thead><tr><th></th><th>text begun</th><th>log-probability</th></tr></thead>
+<div class="scroll"><table class="steps">
+<thead><tr><th></th><th class="texts">text begun</th><th>log-probability</th></tr></thead>
 <tbody></tbody></table></div></details>"""
 
 

@@ -145,6 +145,7 @@ def test_characters_answer_to_pointer_finger_and_keys(shown: Path, browser: Brow
     assert left == pytest.approx((4 + found.reading.characters[2].left_px) * 4, abs=1)
     assert frame == pytest.approx(found.spans[2][0] * 4 * 4, abs=1)
     assert browser.run('return document.querySelector(".heat").src') != whole
+    assert "Violet is where “<” was looked for" in browser.run('return document.querySelector(".told").textContent')
     browser.point('.text [data-n="0"]', press=True)
     browser.type("\ue014", "\ue014", "\ue014")  # arrow right
     assert browser.run(CHOSEN)[:2] == [[3], "'"]
