@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 import os
@@ -47,6 +46,8 @@ BATCH_SIZE = 16
 """Lines of equal width that go through the network together."""
 
 _BATCHES_IN_LOT = 8
+_PAGE_LINES = 32
+"""Lines that a page is taken to have until it is opened."""
 _BATCH_COLUMNS = 32_768
 """Columns of all lines of a batch: a very wide line goes alone, so that memory has one bound."""
 _WINDOW_COLUMNS = 4 * _BATCH_COLUMNS
@@ -282,8 +283,8 @@ class Reader:
         for number, source in lot:
             name = _name(source)
             try:
-                if isinstance(source, (str, os.PathLike)) and is_page_file(source):
-                    yield from self._lines(number, PageFile.open(Path(source)))
+                if _is_page(source):
+                    yield from self._lines(number, PageFile.open(Path(name)))
                     continue
                 if isinstance(source, Sample):
                     greys = [source.load(max_pixels=self._max_pixels)]
@@ -438,12 +439,25 @@ def _lots(sources: Iterable[Source], most: int, jobs: int) -> Iterator[list[tupl
     numbered = enumerate(sources)
     left = operator.length_hint(sources, sys.maxsize)
     size = 1
-    while lot := list(itertools.islice(numbered, size)):
+    while lot := list(_lot(numbered, size)):
         yield lot
         left -= len(lot)
         size = min(2 * size, most)
         if jobs > 1:
             size = max(min(size, left // (2 * jobs)), 1)
+
+
+def _lot(numbered: Iterator[tuple[int, Source]], size: int) -> Iterator[tuple[int, Source]]:
+    """The next sources of about so many lines."""
+    for number, source in numbered:
+        yield number, source
+        size -= _PAGE_LINES if _is_page(source) else 1
+        if size <= 0:
+            return
+
+
+def _is_page(source: Source) -> bool:
+    return isinstance(source, (str, os.PathLike)) and is_page_file(source)
 
 
 def _window(pages: Iterator[_Page]) -> list[_Page]:

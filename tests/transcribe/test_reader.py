@@ -136,6 +136,8 @@ def test_lots_grow_and_for_several_jobs_shrink_again(jobs: int, sizes: list[int]
     lots = list(reader_module._lots(["x"] * 100, 16, jobs))
     assert [len(lot) for lot in lots][: len(sizes)] == sizes
     assert [number for lot in lots for number, _ in lot] == list(range(100))
+    pages = [len(lot) for lot in reader_module._lots(["x.xml"] * 5, 128, jobs)]
+    assert pages[0] == 1 and max(pages) <= 4, "a page counts as many lines"
     unknown = [len(lot) for lot in reader_module._lots((x for x in ["x"] * 100), 16, jobs)]
     assert unknown == [1, 2, 4, 8, 16, 16, 16, 16, 16, 5]
 
