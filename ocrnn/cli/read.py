@@ -305,7 +305,11 @@ def command(
                         fail(page.titled(picture.path), reason)
                     # A file with a page left out would not tell which: with -o DIR it is every page or no file. A line
                     # of a page has a name, and what was read of the others is worth having.
-                    if places is None or not errors or any(page.line for page in pages):
+                    if (
+                        places is None
+                        or not errors
+                        or any(page.line and not isinstance(page.outcome, ImageError) for page in pages)
+                    ):
                         try:
                             if doubts is not None:
                                 _review(doubts, picture, pages)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ocrnn.data.layout import Kind
 from ocrnn.errors import OutputError
 from ocrnn.folders import is_page_file
+from ocrnn.reading import Reading
 from ocrnn.transcribe import alto, page_xml
 from ocrnn.transcribe.placing import placed
 from ocrnn.transcribe.refill import refilled
@@ -28,13 +29,16 @@ class Description:
         self._filled = False
 
     def add(self, path: str, results: Sequence[Result]) -> None:
-        """Write the document of one source; a page of the same kind is written as it came, filled with what was read.
+        """Write the document of one source, if any of it was read.
 
-        Raises OutputError where a file of this kind has no place for it, or where there was a source before.
+        A page of the same kind is written as it came, filled with what was read. Raises OutputError where a file of
+        this kind has no place for it, or where there was a source before.
         """
         if self._filled:
             kind = "an ALTO" if self._kind == "alto" else "a PAGE"
             raise OutputError(f"{path}: {kind} file is about one picture; give -o DIR for a file for each")
+        if results and not any(isinstance(result.outcome, Reading) for result in results):
+            return
         data = refilled(Path(path), results, self._kind) if is_page_file(path) else None
         if data is None:
             pages = list(placed(path, results))

@@ -289,7 +289,12 @@ def test_what_a_page_lacks_is_named(run: Run, described: Path, tmp_path: Path) -
     assert result.exit_code == 1
     assert f"{described}#two\t" in Path("failed.tsv").read_text() and "has no outline; draw one" in result.stderr
     assert "<Unicode>12</Unicode>" in (tmp_path / "out/p1.xml").read_text()
+    described.write_text(PAGE.replace("0,60 28,60 28,100 0,100", "0,60").replace("0,0 28,0 28,40 0,40", "0,0"))
     (described.parent.parent / "page.png").unlink()
+    for output in ([], ["-o", "none"], ["-o", "none.xml"]):
+        result = run("read", described, "-f", "page", *output)
+        assert (result.exit_code, result.stdout, result.stderr.count("no picture at page.png")) == (1, "", 1)
+    assert not list((tmp_path / "none").iterdir()) and not (tmp_path / "none.xml").exists()
     result = run("read", described, "scans/z.bmp")
     assert (result.exit_code, result.stdout) == (1, "scans/z.bmp\t5\n")
     assert f"ocrnn: {described}: no picture at page.png; put it beside the file" in result.stderr
