@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Character:
     """One character of a reading and the columns of the source picture it was seen in.
 
-    `left_px` and `right_px` are pixels of the picture as it was given, right end exclusive; `confidence` is 0..1.
+    `left_px` and `right_px` are pixels of the picture as it was given, right end exclusive; of the picture once it is
+    turned upright where the reader turned it, and `Reading.box` brings them back. `confidence` is 0..1.
     `alternatives` holds what else could stand here, all around being as it was read, with its share (0..1) of the
     probability, best first: other characters, or "" for none. Only readings with alternatives have them.
     """
@@ -55,7 +56,8 @@ class Reading:
     `confidence` (0..1) is the probability that the text is right after folding: Unicode form, quotes, dashes, spaces.
     `width_px` and `height_px` are the size of the picture as it was given. `alternatives` holds further texts
     with their share of the probability, best first, when the decoder was asked for them. `words` are the text without
-    its spaces.
+    its spaces. `turned_deg` is by how much the picture was turned clockwise to be read: 0, 90, 180 or 270. With
+    `several_lines` the picture seems to hold more than one line, of which no reader of lines makes sense.
 
     `overruled` is what the picture alone reads as, where constraints or a language model chose another text. Where no
     text fits the constraints, `fits` is False, `text` is empty and `confidence` is 0.
@@ -70,3 +72,20 @@ class Reading:
     words: tuple[Word, ...] = ()
     overruled: Overruled | None = None
     fits: bool = True
+    turned_deg: int = 0
+    several_lines: bool = False
+
+    def box(self, left_px: float, right_px: float) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom, in the picture as it was given, of what stands between two columns of the line.
+
+        >>> Reading("I", 0.9, (), width_px=40, height_px=300, turned_deg=90).box(0, 20)
+        (0, 280, 40, 300)
+        """
+        width, height = self.width_px, self.height_px
+        if self.turned_deg == 90:
+            return 0, height - right_px, width, height - left_px
+        if self.turned_deg == 180:
+            return width - right_px, 0, width - left_px, height
+        if self.turned_deg == 270:
+            return 0, left_px, width, right_px
+        return left_px, 0, right_px, height

@@ -27,6 +27,7 @@ from ocrnn.transcribe.shards import Shard
 
 if TYPE_CHECKING:
     from ocrnn.transcribe.reader import Decoder, Reader, Result, Source
+    from ocrnn.transcribe.turning import Turn
 
 Put = Callable[[Picture, "Sequence[Result]"], None]
 """Writes the pages of one picture, those that could be read."""
@@ -97,6 +98,13 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     metavar="P",
     help="List lines of less confidence, 0 to 1, than this; belongs to --review.  [default: 0.95]",
 )
+@click.option(
+    "--turn",
+    type=click.Choice(["none", "auto"]),
+    default="none",
+    show_default=True,
+    help="auto: lines turned by 90, 180 or 270 degrees are read upright.",
+)
 @click.option("--failures", metavar="FILE", type=click.Path(), help="Write path and reason of what could not be read.")
 @click.option("--overwrite", is_flag=True, help="Read again and replace what -o holds already.")
 @click.option(
@@ -130,6 +138,7 @@ def command(
     lm_weight: float | None,
     review: str | None,
     min_conf: float | None,
+    turn: Turn,
     failures: str | None,
     overwrite: bool,
     shard: str | None,
@@ -151,6 +160,9 @@ def command(
     not read as lines. With -f page a PAGE file, with -f alto an ALTO file is written again as it is, but for the texts,
     words and characters of the lines that were read. -o DIR takes the copy; it is changed in its place only where -o
     leads there and --overwrite is given.
+
+    A picture that seems to hold several lines is read as if it were one and warned of: cut it first. With --turn auto a
+    tall picture is also read turned by a right angle either way, and a wide one on its head where it is doubtful.
 
     Standard input holds a picture, or a list: a file, folder or pattern on each line, or each ended by NUL.
 
@@ -287,6 +299,7 @@ def command(
                 regex=regex,
                 lm=lm,
                 lm_weight=lm_weight,
+                turn=turn,
                 jobs=beside,
                 threads=threads,
                 max_pixels=max_pixels,
@@ -322,6 +335,10 @@ def command(
                     for page, reading in ((page, page.outcome) for page in pages):
                         if isinstance(reading, ImageError):
                             continue
+                        if reading.several_lines and not quiet:
+                            bar.clear()
+                            warning = "seems to hold several lines of text; cut it into lines first"
+                            click.echo(f"ocrnn: {page.titled(picture.path)}: {warning}", err=True)
                         free = reading.overruled
                         if not reading.fits:
                             freely = f"; freely it reads {free.text!r}" if free is not None else ""
@@ -390,6 +407,7 @@ def _open(
     regex: str | None,
     lm: str | None,
     lm_weight: float | None,
+    turn: Turn,
     jobs: int | None,
     threads: int | None,
     max_pixels: int | None,
@@ -415,6 +433,7 @@ def _open(
         regex=regex,
         lm=lm,
         lm_weight=WEIGHT if lm_weight is None else lm_weight,
+        turn=turn,
         threads=threads,
         max_pixels=max_pixels or MAX_PIXELS,
     )

@@ -128,6 +128,8 @@ def fields(path: str, reading: Reading) -> dict[str, object]:
         "confidence": _rounded(reading.confidence),
         "width_px": reading.width_px,
         "height_px": reading.height_px,
+        "turned_deg": reading.turned_deg,
+        "several_lines": reading.several_lines,
         "words": [_part(word) for word in reading.words],
         "characters": [
             {**_part(character), "alternatives": _alternatives(character.alternatives)}

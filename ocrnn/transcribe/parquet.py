@@ -89,6 +89,8 @@ def schema() -> Any:
         ("confidence", real),
         ("width_px", number),
         ("height_px", number),
+        ("turned_deg", number),
+        ("several_lines", arrow.bool_()),
         ("words", arrow.list_(arrow.struct(part))),
         ("characters", arrow.list_(arrow.struct([*part, ("alternatives", others)]))),
         ("alternatives", others),

@@ -35,7 +35,7 @@ class PlacedLine:
 
     def corners(self, left_px: float, right_px: float) -> Points:
         """Outline of a piece of the line between two of its own columns, as high as the line."""
-        corners = box(left_px, 0, right_px, self.reading.height_px)
+        corners = box(*self.reading.box(left_px, right_px))
         if self.placement is None:
             return corners
         corners = self.placement.on_picture(corners)

@@ -6,8 +6,9 @@ import math
 import operator
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, get_args
 
@@ -27,9 +28,10 @@ from ocrnn.errors import ImageError, UsageError
 from ocrnn.folders import is_page_file
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Character, Overruled, Reading, Word
-from ocrnn.transcribe import pieces
+from ocrnn.transcribe import pieces, rows, turning
 from ocrnn.transcribe.boxes import places
 from ocrnn.transcribe.pipeline import in_turn
+from ocrnn.transcribe.turning import Turn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -79,7 +81,10 @@ class Result:
 
 @dataclass(frozen=True)
 class _Page:
-    """One page on its way: its line and the size of the picture it came from, or the error that ends its way."""
+    """One page on its way: its line and the size of the picture it came from, or the error that ends its way.
+
+    `width_px` and `height_px` are of the picture turned by `turned_deg`; `others` are the same page turned otherwise.
+    """
 
     source: int
     name: str
@@ -90,6 +95,9 @@ class _Page:
     height_px: int = 0
     called: str = ""
     placement: Placement | None = None
+    turned_deg: int = 0
+    several_lines: bool = False
+    others: tuple[_Page, ...] = ()
 
     @property
     def columns(self) -> int:
@@ -122,6 +130,7 @@ class Reader:
         regex: str | None = None,
         lm: str | Path | None = None,
         lm_weight: float = WEIGHT,
+        turn: Turn = "none",
         jobs: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
@@ -134,8 +143,12 @@ class Reader:
         what would stand there; `lexicon_cost` is what a word outside of it costs, as a natural logarithm; `regex` has
         to match the whole text; `lm` is a language model, an ARPA file, which counts `lm_weight` where the picture
         counts 1. All of these take the beam too: the decoder is otherwise "greedy".
+        With `turn` "auto", a tall picture is read turned by a right angle either way, a wide one also on its head where
+        it is doubtful as it came, and the reading with more evidence stays.
         Raises UsageError for options that contradict one another.
         """
+        if turn not in get_args(Turn):
+            raise UsageError(f"turn {turn!r}: no such choice; take one of {', '.join(get_args(Turn))}")
         if decoder is not None and decoder not in get_args(Decoder):
             raise UsageError(f"decoder {decoder!r}: no such choice; take one of {', '.join(get_args(Decoder))}")
         for option, value, least in (
@@ -164,6 +177,7 @@ class Reader:
         self._guide = combined(guides) if guides else None
         self._beam_width = max(beam_width, alternatives + 1)
         self._alternatives = alternatives
+        self._turn = turn
         self._jobs = jobs
         self._max_pixels = max_pixels
 
@@ -182,6 +196,7 @@ class Reader:
         regex: str | None = None,
         lm: str | Path | None = None,
         lm_weight: float = WEIGHT,
+        turn: Turn = "none",
         jobs: int | None = None,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -206,6 +221,7 @@ class Reader:
             regex=regex,
             lm=lm,
             lm_weight=lm_weight,
+            turn=turn,
             jobs=jobs,
             max_pixels=max_pixels,
         )
@@ -294,8 +310,8 @@ class Reader:
                 yield _Page(number, name, 1, 1, error)
                 continue
             for page, grey in enumerate(greys, 1):
-                line = self._prepared(grey, _titled(name, page, len(greys)))
-                yield _Page(number, name, page, len(greys), line, width_px=grey.shape[1], height_px=grey.shape[0])
+                made = partial(_Page, number, name, page, len(greys))
+                yield self._prepared(grey, _titled(name, page, len(greys)), made)
 
     def _lines(self, number: int, page: PageFile) -> Iterator[_Page]:
         """Lines of a page, each as if it were a page; none of one that is blank."""
@@ -305,17 +321,43 @@ class Reader:
                 yield _Page(number, name, place, count, cut, called=called)
                 continue
             grey, placement = cut
-            line = self._prepared(grey, _titled(name, place, count, called))
-            size = {"width_px": grey.shape[1], "height_px": grey.shape[0]}
-            yield _Page(number, name, place, count, line, **size, called=called, placement=placement)
+            made = partial(_Page, number, name, place, count, called=called, placement=placement)
+            yield self._prepared(grey, _titled(name, place, count, called), made)
 
-    def _prepared(self, grey: Grey, title: str) -> Line | ImageError:
-        try:
-            return self.model.spec.line_format.prepare(grey, max_pixels=self._max_pixels)
-        except ImageError as error:
-            return ImageError(f"{title}: {error}")
+    def _prepared(self, grey: Grey, title: str, made: Callable[..., _Page]) -> _Page:
+        """The page made of a picture's line, with those of the other ways it may have to be turned."""
+        angles = turning.turns(*grey.shape) if self._turn == "auto" else (0,)
+        pages = []
+        fault = ImageError(title)
+        for angle in angles:
+            upright = turning.turned(grey, angle)
+            height, width = upright.shape
+            try:
+                line = self.model.spec.line_format.prepare(upright, max_pixels=self._max_pixels)
+            except (
+                ImageError
+            ) as error:  # a tall picture may make a line that is too wide lying, and a good one standing
+                fault = ImageError(f"{title}: {error}")
+                continue
+            pages.append(made(line, width, height, turned_deg=angle, several_lines=rows.holds_several(line)))
+        return replace(pages[0], others=tuple(pages[1:])) if pages else made(fault)
 
-    def _read_window(self, window: Sequence[_Page], batch_size: int) -> Iterator[Result]:
+    def _read_window(self, window: Sequence[_Page], batch_size: int) -> list[Result]:
+        """Results of some pages, those that are doubtful turned in every way that they may be."""
+        outcomes = self._outcomes(window, batch_size)
+        doubtful = [
+            (position, page)
+            for position, (page, outcome) in enumerate(zip(window, outcomes, strict=True))
+            if page.others and isinstance(outcome, Reading) and not turning.is_sure(outcome)
+        ]
+        further = iter(self._outcomes([other for _, page in doubtful for other in page.others], batch_size))
+        for position, page in doubtful:
+            tried = (outcomes[position], *itertools.islice(further, len(page.others)))
+            outcomes[position] = turning.best([outcome for outcome in tried if isinstance(outcome, Reading)])
+        return [page.result(outcome) for page, outcome in zip(window, outcomes, strict=True)]
+
+    def _outcomes(self, window: Sequence[_Page], batch_size: int) -> list[Reading | ImageError]:
+        """What becomes of each of some pages, all as they are turned."""
         lines: dict[int, LogProbs] = {}
         for batch in _batches(window, batch_size):
             images = np.stack([window[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
@@ -329,8 +371,10 @@ class Reader:
             position: self._reading(line, found, list(zip(its, probabilities, strict=True)), window[position])
             for (position, line), found, its, probabilities in zip(lines.items(), texts, parts, sure, strict=True)
         }
-        for position, page in enumerate(window):
-            yield page.result(page.line if isinstance(page.line, ImageError) else readings[position])
+        return [
+            page.line if isinstance(page.line, ImageError) else readings[position]
+            for position, page in enumerate(window)
+        ]
 
     def _decoded(self, lines: Sequence[LogProbs]) -> list[Decoded]:
         """The best text of each line (T, C) and the further ones asked for; `logp` is over all paths."""
@@ -352,12 +396,13 @@ class Reader:
         best, *others = decoded.texts or (_NOTHING,)
         text = spec.charset.decode(best.classes)
         characters = self._characters(best, log_probs, page)
+        lying = page.turned_deg % 180 != 0
         return Reading(
             text=text,
             confidence=_probability(best.logp),
             characters=characters,
-            width_px=page.width_px,
-            height_px=page.height_px,
+            width_px=page.height_px if lying else page.width_px,
+            height_px=page.width_px if lying else page.height_px,
             alternatives=tuple((spec.charset.decode(other.classes), _probability(other.logp)) for other in others),
             words=tuple(
                 Word(text[first:last], characters[first].left_px, characters[last - 1].right_px, confidence)
@@ -365,6 +410,8 @@ class Reader:
             ),
             overruled=None if decoded.free is None else self._overruled(decoded.free, best),
             fits=bool(decoded.texts) or self._guide is None,
+            turned_deg=page.turned_deg,
+            several_lines=page.several_lines,
         )
 
     def _overruled(self, free: Hypothesis, best: Hypothesis) -> Overruled:
@@ -466,7 +513,7 @@ def _window(pages: Iterator[_Page]) -> list[_Page]:
     columns = 0
     for page in pages:
         window.append(page)
-        columns += page.columns
+        columns += page.columns + sum(other.columns for other in page.others)
         if columns >= _WINDOW_COLUMNS:
             break
     return window

@@ -344,6 +344,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "regex": None,
             "lm": None,
             "lm_weight": WEIGHT,
+            "turn": "none",
             "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
@@ -1019,3 +1020,24 @@ def test_a_list_that_cannot_be_is_refused_early(run: Run, bars: Bars, tmp_path: 
         assert refused.exit_code == 2 and refused.stdout == "" and refused.stderr.count("\n") == 1
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert run("read", "1.png", "--review", "r.tsv", "--min-conf", "95").exit_code == 2
+
+
+def test_lines_on_their_side_and_on_their_head_are_read_with_turn_auto(run: Run, bars: Bars, tmp_path: Path) -> None:
+    bars.save(tmp_path / "line.png", "84071")
+    lying = tmp_path / "lying.png"
+    Image.open(tmp_path / "line.png").rotate(90, expand=True).save(lying)
+    (record,) = json.loads(run("read", lying, "-f", "json", "--turn", "auto").stdout)
+    assert (record["text"], record["turned_deg"], record["width_px"], record["height_px"]) == ("84071", 90, 40, 64)
+    (record,) = json.loads(run("read", lying, "-f", "json").stdout)
+    assert record["turned_deg"] == 0 and record["text"] != "84071"
+
+
+def test_a_picture_of_several_lines_is_named_and_read(run: Run, bars: Bars, tmp_path: Path) -> None:
+    gap = np.full((16, 148), 255, np.uint8)
+    Image.fromarray(np.vstack([bars.draw("989898989898"), gap, bars.draw("898989898989")])).save(tmp_path / "two.png")
+    result = run("read", "two.png")
+    assert result.exit_code == 0 and result.stdout
+    assert result.stderr == "ocrnn: two.png: seems to hold several lines of text; cut it into lines first\n"
+    assert run("read", "two.png", "-q").stderr == ""
+    (record,) = json.loads(run("read", "two.png", "-f", "json", "-q").stdout)
+    assert record["several_lines"] is True

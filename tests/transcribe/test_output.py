@@ -116,6 +116,8 @@ def test_json_holds_all_of_a_reading() -> None:
             {"text": "r", "left_px": 9.0, "right_px": 12.0, "confidence": 1e-9, "alternatives": []},
         ],
         "alternatives": [{"text": "Gruße ſ", "confidence": 0.0123457}],
+        "turned_deg": 0,
+        "several_lines": False,
         "fits": True,
         "overruled": None,
     }
