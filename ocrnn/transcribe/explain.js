@@ -43,6 +43,7 @@ function explain(section) {
   }
 
   function choose(number, scroll) {
+    if (scroll && data.characters[number]) show(...data.characters[number].place);
     if (number === chosen) return;
     chosen = number;
     const character = data.characters[number];
@@ -51,6 +52,7 @@ function explain(section) {
     }
     keys.forEach((key, place) => { key.tabIndex = place === Math.max(number, 0) ? 0 : -1; });
     place.hidden = frames.hidden = whole.hidden = !character;
+    about.classList.toggle("chosen", Boolean(character));
     heat.src = character ? character.heat : data.heat;
     told.textContent = (character || data).told;
     if (!character) {
@@ -61,7 +63,6 @@ function explain(section) {
       mark.style.left = `${left}px`;
       mark.style.width = `${right - left}px`;
     }
-    if (scroll) show(...character.place);
     about.replaceChildren();
     const head = made("p", undefined, about);
     made("strong", character.text, head);

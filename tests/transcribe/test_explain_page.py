@@ -158,6 +158,16 @@ def test_characters_answer_to_pointer_finger_and_keys(shown: Path, browser: Brow
     assert browser.complaints() == []
 
 
+def test_what_is_told_of_a_character_comes_into_view(shown: Path, browser: Browser) -> None:
+    browser.open(shown, width=400, height=500)
+    browser.point('.text [data-n="9"]', press=True)
+    seen = """const inside = (box) => [box.left >= 0, box.right <= innerWidth, box.top >= 0, box.bottom <= innerHeight];
+    return [".upper .mark", ".about"].map((kind) => inside(document.querySelector(kind).getBoundingClientRect()))"""
+    mark, about = browser.run(seen)
+    assert mark[:2] == [True, True] and about == [True] * 4
+    assert browser.run('return document.querySelector(".stage").scrollLeft') > 100
+
+
 def test_the_beam_steps_frame_by_frame(shown: Path, browser: Browser, bars: Bars) -> None:
     browser.open(shown)
     found = explained(bars, "1218443901")
