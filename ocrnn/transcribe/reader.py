@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 import os
@@ -334,9 +335,7 @@ class Reader:
             height, width = upright.shape
             try:
                 line = self.model.spec.line_format.prepare(upright, max_pixels=self._max_pixels)
-            except (
-                ImageError
-            ) as error:  # a tall picture may make a line that is too wide lying, and a good one standing
+            except ImageError as error:  # what is too wide for a line lying may make a good one standing
                 fault = ImageError(f"{title}: {error}")
                 continue
             pages.append(made(line, width, height, turned_deg=angle, several_lines=rows.holds_several(line)))
