@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import editdistance
 import numpy as np
 
 _QUOTES = {ord(c): "'" for c in "‘’‚‛′´`ʼ"} | {ord(c): '"' for c in "“”„‟″«»"}
@@ -32,6 +31,8 @@ def fold(text: str) -> str:
 
 def distance(reading: Sequence[str], truth: Sequence[str]) -> int:
     """Fewest insertions, deletions and substitutions that turn one text, or list of words, into the other."""
+    import editdistance  # not at the top: reading folds, and measures nothing
+
     return int(editdistance.eval(reading, truth))
 
 
