@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrnn.charset import BLANK
-from ocrnn.data.pages import PageFile, Placement
 from ocrnn.data.samples import Sample
 from ocrnn.decoding.constraints import Decoded, constraints, decode
 from ocrnn.decoding.ctc import Hypothesis, LogProbs, character_confidences, greedy_all, log_probabilities, tempered
@@ -37,6 +36,7 @@ from ocrnn.transcribe.turning import Turn
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ocrnn.data.pages import PageFile, Placement
     from ocrnn.model.runtime import Model
 
 Source: TypeAlias = "str | Path | bytes | BinaryIO | Grey | Image.Image | Sample"
@@ -301,6 +301,8 @@ class Reader:
             name = _name(source)
             try:
                 if _is_page(source):
+                    from ocrnn.data.pages import PageFile
+
                     yield from self._lines(number, PageFile.open(Path(name)))
                     continue
                 if isinstance(source, Sample):
