@@ -121,10 +121,10 @@ class _Beam:
         in its frame: of any prefix grown by those, one at most is held back (by the class it ends in, which needs a
         blank between), and the other `width` are all different texts and all more probable.
         """
-        reach = float((self._paths + self._scores).max(initial=-math.inf))
+        least = weakest - float((self._paths + self._scores).max(initial=-math.inf))
         if self._guide is not None:
-            reach += self._guide.most
-        growth = (frame[BLANK + 1 :] > weakest - reach).nonzero()[0] + (BLANK + 1)
+            least = max(least - self._guide.most, self._guide.floor)
+        growth = (frame[BLANK + 1 :] > least).nonzero()[0] + (BLANK + 1)
         if self._guide is None and len(growth) > self._width + 1:
             growth = growth[frame[growth].argpartition(-self._width - 1)[-self._width - 1 :]]
         return growth

@@ -53,6 +53,7 @@ class Alphabet:
 
     start = 0
     most = 0.0
+    floor = -math.inf
 
     def __init__(self, charset: Charset, characters: str) -> None:
         self.characters = characters

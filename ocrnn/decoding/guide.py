@@ -32,6 +32,14 @@ class Guide(Protocol):
     def most(self) -> float:
         """What no single score is above, 0 for a constraint: the beam passes over what cannot come up with this."""
 
+    @property
+    def floor(self) -> float:
+        """Log-probability in a frame that a class must be above to be tried there.
+
+        -inf for a constraint, which may ask for what the picture hardly shows; a guide that only prefers loses nothing
+        by leaving such classes out, and the beam is twice as fast.
+        """
+
     def scores(self, state: int) -> Scores:
         """Score of going on from a state by each class (C,), that of the blank without meaning; not to be written to.
 
@@ -68,6 +76,7 @@ class _Product:
         self._guides = tuple(guides)
         self.start = self._pack([guide.start for guide in guides])
         self.most = sum(guide.most for guide in guides)
+        self.floor = min(guide.floor for guide in guides)
         self.scores = lru_cache(CACHED_ROWS)(self._scores)
 
     def step(self, state: int, number: int) -> int:

@@ -22,6 +22,10 @@ never far from the best.
 """
 
 
+_FLOOR = -7.0
+"""Below a thousandth in its frame, no character came out otherwise on real lines, clean or spoiled, at WEIGHT."""
+
+
 class Language:
     """The guide of texts as a language has them: nothing is forbidden, everything has a score.
 
@@ -32,6 +36,8 @@ class Language:
 
     A character that the model does not know counts as what it folds to, ſ as s and ’ as ', or as unknown.
     """
+
+    floor = _FLOOR
 
     def __init__(self, model: Ngrams, charset: Charset, weight: float = WEIGHT) -> None:
         """Guide texts of a charset; UsageError for a weight that is below 0 or infinite."""

@@ -64,6 +64,7 @@ class Lines:
 
     start = 0
     most = 0.0
+    floor = -math.inf
 
     def __init__(self, lines: Iterable[str], charset: Charset) -> None:
         self._trie = _Trie(lines, charset)
@@ -92,6 +93,7 @@ class Words:
     """
 
     most = 0.0
+    floor = -math.inf
 
     def __init__(self, words: Iterable[str], charset: Charset, *, cost: float = WORD_COST) -> None:
         """Learn words that are letters throughout; those with letters that the charset lacks are left out."""

@@ -48,6 +48,7 @@ class Regex:
     """
 
     most = 0.0
+    floor = -math.inf
 
     def __init__(self, pattern: str, charset: Charset) -> None:
         """Compile a pattern; UsageError with the place for what is not understood, or where nothing can match."""

@@ -214,6 +214,7 @@ class Taste:
 
     start = 0
     most = 1.5
+    floor = -math.inf
 
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng(seed)

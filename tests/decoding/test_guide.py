@@ -22,6 +22,7 @@ class Table:
         rng = np.random.default_rng(seed)
         self.start = int(rng.integers(states))
         self.most = 2.0
+        self.floor = -5.0 * seed
         self.rows: npt.NDArray[np.float64] = rng.normal(-1.0, 1.0, (states, CLASSES))
         self.rows[rng.random(self.rows.shape) < 0.2] = -math.inf
         self.steps = rng.integers(states, size=self.rows.shape)
@@ -54,6 +55,7 @@ def test_score_of_guides_side_by_side_is_their_sum(count: int) -> None:
     guides = [Table(seed, states=3 + seed) for seed in range(count)]
     both = combined(guides)
     assert both.most == 2.0 * count
+    assert both.floor == -5.0 * (count - 1)
     finite = 0
     for length in range(5):
         for text in itertools.product(range(1, CLASSES), repeat=length):

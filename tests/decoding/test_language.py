@@ -69,7 +69,7 @@ def test_no_score_is_above_the_most(model: Ngrams) -> None:
 def test_beam_finds_the_best_of_all_texts(model: Ngrams, seed: int) -> None:
     charset = Charset("abc")
     rng = np.random.default_rng(seed)
-    frames = np.log(rng.dirichlet(np.full(4, 0.7), size=int(rng.integers(1, 6))))
+    frames = np.log(0.01 + 0.96 * rng.dirichlet(np.full(4, 0.7), size=int(rng.integers(1, 6))))
     found = beam_search(frames, 2000, guide=Language(model, charset, 0.8))
     every = [
         classes
@@ -89,6 +89,15 @@ def test_a_narrow_beam_prunes_by_the_language_too(model: Ngrams) -> None:
     frames = np.log([[0.01, 0.97, 0.01, 0.01], [0.01, 0.01, 0.44, 0.54], [0.97, 0.01, 0.01, 0.01]])
     assert charset.decode(beam_search(frames, 4)[0].classes) == "ac"
     assert charset.decode(beam_search(frames, 4, guide=Language(model, charset, WEIGHT))[0].classes) == "ab"
+
+
+def test_what_the_picture_does_not_show_is_not_tried(model: Ngrams) -> None:
+    charset = Charset("abc")
+    for logp, tried in ((-6.9, True), (-7.1, False)):
+        shown = np.array([[-9.0, -0.01, -9.0, -9.0], [-9.0, -9.0, logp, -0.01], [-0.01, -9.0, -9.0, -9.0]])
+        found = beam_search(shown, 16, guide=Language(model, charset, 9.0))
+        assert ("ab" in [charset.decode(text.classes) for text in found]) is tried
+        assert (charset.decode(found[0].classes) == "ab") is tried
 
 
 def test_look_alikes_count_as_what_they_fold_to() -> None:
