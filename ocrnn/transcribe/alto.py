@@ -44,7 +44,9 @@ def _alto(pages: Sequence[Page]) -> Element:
         whole = _place(box(0, 0, page.width, page.height))
         space = SubElement(SubElement(layout, "Page", {"ID": name, **size}), "PrintSpace", whole)
         if page.lines:
-            block = SubElement(space, "TextBlock", {"ID": f"{name}_block", **whole})
+            angles = {line.reading.turned_deg for line in page.lines}
+            turned = {"ROTATION": str(angles.pop())} if len(angles) == 1 and any(angles) else {}
+            block = SubElement(space, "TextBlock", {"ID": f"{name}_block", **whole, **turned})
             for line in page.lines:
                 element = SubElement(block, "TextLine", {"ID": f"{name}_{identifier(line.id)}", **_place(line.outline)})
                 fill(element, line, SubElement)

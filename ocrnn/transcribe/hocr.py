@@ -68,6 +68,8 @@ def _page(page: Page, number: int) -> Iterator[str]:
 
 def _line(line: PlacedLine, number: str) -> Iterator[str]:
     title = f"{_bbox('bbox', line.outline)}; {_whole(line.reading.confidence)}"
+    if line.reading.turned_deg:
+        title += f"; textangle {line.reading.turned_deg}"  # counter-clockwise, as it stands in the picture
     yield _open("span", "ocr_line", f"line_{number}", title)
     for count, (word, characters) in enumerate(spelled(line.reading), 1):
         # Between two words the line end is the space; inside of one there must be none.

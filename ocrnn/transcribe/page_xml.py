@@ -43,7 +43,10 @@ def _page_xml(page: Page) -> Element:
     size = {"imageWidth": str(round(page.width)), "imageHeight": str(round(page.height))}
     sheet = SubElement(root, "Page", {"imageFilename": picture_name(page), **size})
     if page.lines:
-        region = SubElement(sheet, "TextRegion", {"id": "region_1"})
+        angles = {line.reading.turned_deg for line in page.lines}
+        # Clockwise, from above -180 to 180, as the region has to be turned to stand upright.
+        turned = {"orientation": str((angles.pop() + 179) % 360 - 179)} if len(angles) == 1 and any(angles) else {}
+        region = SubElement(sheet, "TextRegion", {"id": "region_1", **turned})
         SubElement(region, "Coords", {"points": _points(box(0, 0, page.width, page.height))})
         for line in page.lines:
             name = identifier(line.id)

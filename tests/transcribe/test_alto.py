@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 
@@ -66,3 +67,18 @@ def test_before_version_4_characters_are_digits(validated: Callable[[str], Valid
     fill(line, PlacedLine("l", reading, box(0, 0, 20, 40)), SubElement, glyphs=False)
     (string,) = line
     assert (string.get("CC"), string.get("WC"), len(string)) == ("0 7", "0.2000", 0)
+
+
+@pytest.mark.parametrize(("turned_deg", "place"), [
+    (90, ("0", "21", "40", "8")), (180, ("21", "0", "8", "40")), (270, ("0", "1", "40", "8")),
+])  # fmt: skip
+def test_a_line_that_was_turned_has_its_places_in_the_picture(
+    validated: Callable[[str], Validate], turned_deg: int, place: tuple[str, ...]
+) -> None:
+    """The first of three letters, 8 px wide in a line of 30x40 that lay in its picture."""
+    size = (40, 30) if turned_deg % 180 else (30, 40)
+    reading = replace(spaced("abc"), width_px=size[0], height_px=size[1], turned_deg=turned_deg)
+    root = validated("alto-4-3.xsd")(written("alto", {"line.png": [reading]}))
+    glyph = root.find(".//a:Glyph", NS)
+    assert tuple(glyph.get(name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")) == place
+    assert root.find(".//a:TextBlock", NS).get("ROTATION") == str(turned_deg)

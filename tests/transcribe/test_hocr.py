@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ PROPERTY = {
     "x_confs": r"\d+(\.\d+)?",
     "image": r'"([^"\\]|\\")*"',
     "ppageno": r"\d+",
+    "textangle": r"\d+",
 }
 NEEDED = {"ocr_page": {"image", "bbox", "ppageno"}, "ocr_line": {"bbox", "x_wconf"}, "ocrx_word": {"bbox", "x_wconf"},
           "ocrx_cinfo": {"x_bboxes", "x_confs"}}  # fmt: skip
@@ -100,3 +102,10 @@ def test_what_xml_cannot_hold_is_replaced() -> None:
     root = checked(written("hocr", {"\x1b\udcff.png": [spaced("a\x00b")]}))
     assert properties(kinds(root, "ocr_page")[0])["image"] == '"\ufffd\ufffd.png"'
     assert "".join(kinds(root, "ocr_line")[0].itertext()).strip() == "a\ufffdb"
+
+
+def test_a_line_that_was_turned_has_its_places_in_the_picture() -> None:
+    reading = replace(spaced("abc d"), width_px=40, height_px=50, turned_deg=90)
+    root = checked(written("hocr", {"line.png": [reading]}))
+    assert properties(kinds(root, "ocr_line")[0])["textangle"] == "90"
+    assert [properties(word)["bbox"] for word in kinds(root, "ocrx_word")] == ["0 21 40 49", "0 1 40 9"]

@@ -70,3 +70,12 @@ def test_one_page_alone() -> None:
         written("page", {"s.tif": [spaced("1"), spaced("2")]})
     with pytest.raises(OutputError, match=r"b\.png: a PAGE file is about one picture; give -o DIR"):
         written("page", {"a.png": [spaced("1")], "b.png": [spaced("2")]})
+
+
+@pytest.mark.parametrize(("turned_deg", "orientation"), [(90, "90"), (180, "180"), (270, "-90")])
+def test_a_line_that_was_turned_says_how(
+    validated: Callable[[str], Validate], turned_deg: int, orientation: str
+) -> None:
+    reading = dataclasses.replace(spaced("abc"), width_px=40, height_px=40, turned_deg=turned_deg)
+    root = validated(SCHEMA)(written("page", {"line.png": [reading]}))
+    assert root.find(".//p:TextRegion", NS).get("orientation") == orientation
