@@ -141,21 +141,20 @@ class Report:
     def _table(self, epochs: Sequence[Epoch]) -> str:
         best = epochs[-1].best_epoch
         start = [epoch for epoch in epochs if epoch.number == 0]
-        header = ("epoch", "CER %", "WER %", "loss", "learning rate", "lines/s", "minutes", "")
+        header = ("epoch", "CER %", "WER %", "loss", "learning rate", "lines/s", "minutes")
         rows: list[tuple[object, ...]] = [
-            ("start", f"{100 * epoch.score.cer:.2f}", f"{100 * epoch.score.wer:.2f}", *[""] * 4, "" if best else "best")
+            (_marked("start", not best), f"{100 * epoch.score.cer:.2f}", f"{100 * epoch.score.wer:.2f}", *[""] * 4)
             for epoch in start
         ]
         rows += [
             (
-                f"{row['epoch']:g}",
+                _marked(f"{row['epoch']:g}", row["epoch"] == best),
                 f"{100 * row['cer']:.2f}",
                 f"{100 * row['wer']:.2f}",
                 f"{row['loss']:.4f}",
                 f"{row['learning_rate']:.2g}",
                 f"{row['lines_per_second']:.0f}",
                 f"{row['seconds'] / 60:.1f}",
-                "best" if row["epoch"] == best else "",
             )
             for row in epochs[-1].history
         ]
@@ -172,6 +171,11 @@ class Report:
             shown = "" if grey is None else picture(grey, name)
             parts.append(line(name, f"{one.edits} wrong", shown, pair(one.sample.text, one.reading)))
         return "".join(parts) + ("" if found else "<p>All are right.</p>")
+
+
+def _marked(epoch: str, best: bool) -> str:
+    """An epoch's name, the best one told in its first column: a telephone does not show the last."""
+    return f"{epoch} best" if best else epoch
 
 
 def _command(options: Options) -> str:

@@ -95,6 +95,7 @@ def test_pictures_stay_of_the_latest_epochs_and_the_best(ready: Run) -> None:
         sizes.append((ready.options.out / REPORT).stat().st_size)
     seen = Seen(ready.options.out / REPORT)
     assert [int(n) for n in re.findall(r"Epoch (\d+): CER", seen.text)] == [12, 11, 10, 9, 8, 2]
+    assert re.findall(r"(\d+) best", seen.text) == ["2"]
     assert len(seen.addresses) == 12 + 6 * 2
     assert sizes[-1] - sizes[-2] < 2000  # what an epoch adds is its row and its points
 
