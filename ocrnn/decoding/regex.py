@@ -299,6 +299,7 @@ class _Automaton:
         self.live = 0
         self._charset = charset
         self._masks: list[npt.NDArray[np.bool_]] = []
+        self._made: dict[_Class, npt.NDArray[np.bool_]] = {}  # masks of what is repeated are made once
         self._follow: list[int] = []
 
     def add(self, node: _Node, pattern: str) -> _Part:
@@ -309,8 +310,7 @@ class _Automaton:
                     f"--regex {pattern!r}: is longer than {_MOST_POSITIONS} characters with its counts written out; "
                     f"use smaller ones"
                 )
-            mask = [False] * (BLANK + 1) + [node.members(character) for character in self._charset.characters]
-            self._masks.append(np.array(mask))
+            self._masks.append(self._mask(node))
             self._follow.append(0)
             bit = 1 << len(self._masks) - 1
             return _Part(bit, bit, False)
@@ -330,15 +330,24 @@ class _Automaton:
     def trimmed(self, last: int) -> tuple[npt.NDArray[np.bool_], list[int]]:
         """Masks (positions, C) and followers without positions from which no text can end; `live` are the others."""
         possible = sum(1 << position for position, mask in enumerate(self._masks) if mask.any())
+        before = [0] * len(self._follow)
+        for position, following in enumerate(self._follow):
+            for follower in _bits(following):
+                before[follower] |= 1 << position
         self.live = last & possible
-        before = -1
-        while before != self.live:
-            before = self.live
-            for position in range(len(self._masks) - 1, -1, -1):
-                if possible >> position & 1 and self._follow[position] & self.live:
-                    self.live |= 1 << position
+        new = list(_bits(self.live))
+        while new:
+            found = before[new.pop()] & possible & ~self.live
+            self.live |= found
+            new.extend(_bits(found))
         masks = np.array(self._masks, dtype=np.bool_).reshape(len(self._masks), self._charset.classes)
         return masks, [following & self.live for following in self._follow]
+
+    def _mask(self, node: _Class) -> npt.NDArray[np.bool_]:
+        if node not in self._made:
+            members = [node.members(character) for character in self._charset.characters]
+            self._made[node] = np.array([False] * (BLANK + 1) + members)
+        return self._made[node]
 
     def _repeated(self, node: _Repeat, pattern: str) -> _Part:
         if node.most is None:
