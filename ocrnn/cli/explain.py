@@ -63,7 +63,7 @@ def command(
         try:
             lines.append((name, explain(reader, grey, max_pixels=limit)))
         except ImageError as error:
-            raise ImageError(f"{name}: {error}") from None
+            raise ImageError(f"{name}: {str(error).removeprefix('array: ')}") from None
         bar.update()
     bar.close()
     about = {"model": model or reader.model.spec.about.get("name", "default"), "program": f"ocrnn {__version__}"}

@@ -20,6 +20,7 @@ from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
 from ocrnn.transcribe.saliency import Saliency, occlude
+from ocrnn.transcribe.turning import turned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,13 +47,13 @@ class Step:
 class Explanation:
     """One line picture with all that led to its reading by a model of which `spec` says what it is.
 
-    `grey` (h, w) is the picture as it was given, `line` (1, H, W) what the network got, `log_probs` (T, C) what it
-    answered, at the model's temperature; column c of the line belongs to frame c T / W. `spans` are the frames
-    [first, last) of each of the S characters of `reading`. `choices` holds for each of them what could stand there and
-    its share (0..1) of the probability, all around it being as it was read: the character itself first, then others,
-    best first, "" for nothing; what has less than 0.001 is left out. `texts` are the best of a beam, with their
-    probabilities, best first, and `steps` what was in it after each frame, none on a line of over MOST_FRAMES; both of
-    the picture alone, without the reader's constraints.
+    `grey` (h, w) is the picture as it was given, upright where the reader turned it, `line` (1, H, W) what the network
+    got, `log_probs` (T, C) what it answered, at the model's temperature; column c of the line belongs to frame c T / W.
+    `spans` are the frames [first, last) of each of the S characters of `reading`. `choices` holds for each of them
+    what could stand there and its share (0..1) of the probability, all around it being as it was read: the
+    character itself first, then others, best first, "" for nothing; what has less than 0.001 is left out. `texts`
+    are the best of a beam, with their probabilities, best first, and `steps` what was in it after each frame, none
+    on a line of over MOST_FRAMES; both of the picture alone, without the reader's constraints.
     """
 
     grey: Grey
@@ -82,10 +83,12 @@ def explain(
         raise ImageError(f"the picture holds {1 + len(others)} pages; explain one by one what load_lines gives")
     model = reader.model
     spec = model.spec
-    line = spec.line_format.prepare(grey, max_pixels=max_pixels)
     reading = reader.read(grey)
+    grey = turned(grey, reading.turned_deg)
+    line = spec.line_format.prepare(grey, max_pixels=max_pixels)
     log_probs = np.ascontiguousarray(reader.posteriors(grey))  # (T, C)
-    classes = tuple(spec.charset.encode(reading.text))
+    # Character by character: as one text, a letter and a mark behind it would become a third character (NFC).
+    classes = tuple(number for character in reading.characters for number in spec.charset.encode(character.text))
     spans = align(log_probs, classes) if classes else ()
     steps: list[Step] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ocrnn.charset import Charset
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.ctc import log_probability, tempered
 from ocrnn.errors import ImageError
+from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.explain import MOST_FRAMES, TEXTS, explain
 from ocrnn.transcribe.explain_page import to_html
 from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
@@ -76,6 +79,22 @@ def test_what_a_constraint_overrules_is_told(bars: Bars) -> None:
     found = explain(reader, bars.draw("471"))
     assert found.reading.text == reader.read(bars.draw("471")).text != "471"
     assert found.texts[0][0] == "471" and b"reads as <q>471</q>" in to_html([("a", found)], "a", {})
+    several = replace(found, reading=replace(found.reading, several_lines=True))
+    assert [b"several lines" in to_html([("a", each)], "a", {}) for each in (found, several)] == [False, True]
+
+
+def test_a_mark_behind_its_letter_stays_a_character(bars: Bars) -> None:
+    marks = type(bars)()
+    marks.spec = ModelSpec(Charset("abcde\u0301éxyz"))
+    found = explain(Reader(marks), bars.draw("456"))
+    assert found.reading.text == "e\u0301é" and len(found.spans) == len(found.choices) == 3
+
+
+def test_a_turned_line_is_explained_upright(bars: Bars) -> None:
+    upright = bars.draw("31415926")
+    found = explain(Reader(bars, turn="auto"), np.ascontiguousarray(np.rot90(upright)))
+    assert (found.reading.text, found.reading.turned_deg) == ("31415926", 90)
+    assert np.array_equal(found.grey, upright) and len(found.choices) == len(found.spans) == 8
 
 
 def test_very_long_lines_have_no_steps(bars: Bars) -> None:
