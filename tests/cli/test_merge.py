@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.conftest import Bars
 
 NAMES = ["1.png", "2.png", "3.png", "10.png", "ä,b.png", 'q"x.png', "tab\there.png"]
-WAYS = [("all.txt", "text"), ("all.tsv", "tsv"), ("all.json", "json")]
+WAYS = [("all.txt", "text"), ("all.tsv", "tsv"), ("all.csv", "csv"), ("all.json", "json"), ("all.jsonl", "jsonl")]
 
 
 @pytest.fixture
