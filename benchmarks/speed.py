@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ import record
 import tesseract
 from PIL import Image
 
+from ocrnn.bench.rounds import in_rounds
 from ocrnn.data.labels import read_labels
 from ocrnn.transcribe.reader import Reader
 
@@ -75,16 +77,15 @@ def main() -> None:
 
 def timed(engines: dict[str, Engine], pictures: Sequence[Image.Image], rounds: int) -> dict[str, list[float]]:
     """Lines per second of each engine in each round; the first passes, which warm them, do not count."""
-    rates: dict[str, list[float]] = {name: [] for name in engines}
+
+    def rate(engine: Engine) -> float:
+        start = time.perf_counter()
+        engine(pictures)
+        return len(pictures) / (time.perf_counter() - start)
+
     for engine in engines.values():
         engine(pictures[:20])
-    for number in range(rounds):
-        names = list(engines)
-        for name in names if number % 2 == 0 else reversed(names):
-            start = time.perf_counter()
-            engines[name](pictures)
-            rates[name].append(len(pictures) / (time.perf_counter() - start))
-    return rates
+    return in_rounds({name: partial(rate, engine) for name, engine in engines.items()}, rounds)
 
 
 if __name__ == "__main__":

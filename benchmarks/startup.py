@@ -2,8 +2,8 @@
 
     python benchmarks/startup.py [--sample PICTURE] [--rounds 7] [--most-help S] [--most-read S] [--save]
 
-Runs the `ocrnn` that stands beside this Python, each time as a process of its own; needs nothing but the standard
-library, and a POSIX system for the memory. With --most-help and --most-read it exits with status 1 where even the
+Runs the `ocrnn` that stands beside this Python, each time as a process of its own; needs nothing but ocrnn, and
+a POSIX system for the memory. With --most-help and --most-read it exits with status 1 where even the
 fastest round takes longer.
 """
 
@@ -16,11 +16,12 @@ import re
 import shutil
 import statistics
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import record
+
+from ocrnn.bench.processes import spend
 
 
 def main() -> None:
@@ -40,9 +41,9 @@ def main() -> None:
     figures: dict[str, Any] = {}
     rows = []
     for name, arguments in commands.items():
-        runs = [run([program, *arguments]) for _ in range(options.rounds)]
-        seconds = [run_seconds for run_seconds, _ in runs]
-        memory = max(megabytes for _, megabytes in runs)
+        runs = [spend([[program, *arguments]]) for _ in range(options.rounds)]
+        seconds = [each.seconds for each in runs]
+        memory = max(each.peak_mb or 0.0 for each in runs)
         figures[name] = {"median_s": statistics.median(seconds), "least_s": min(seconds), "peak_mb": memory}
         rows.append([name, f"{statistics.median(seconds):.2f} s", f"{min(seconds):.2f} s", f"{memory:.0f} MB"])
     own, everything = weight("ocrnn")
@@ -53,20 +54,6 @@ def main() -> None:
     for name, most in zip(commands, (options.most_help, options.most_read), strict=True):
         if most is not None and figures[name]["least_s"] > most:
             sys.exit(f"{name}: {figures[name]['least_s']:.2f} s at best, over the limit of {most} s")
-
-
-def run(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak megabytes of a process; ends this one where that fails."""
-    with open(os.devnull, "wb") as nothing:
-        start = time.perf_counter()
-        process = os.posix_spawn(
-            command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, nothing.fileno(), 1)]
-        )
-        _, status, usage = os.wait4(process, 0)
-        seconds = time.perf_counter() - start
-    if status:
-        sys.exit(f"{' '.join(command)}: failed with status {os.waitstatus_to_exitcode(status)}")
-    return seconds, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def weight(package: str) -> tuple[float, float]:

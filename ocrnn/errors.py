@@ -31,5 +31,9 @@ class TrainingError(OcrnnError):
     """A run that cannot go on, such as one whose loss is not a number any more."""
 
 
+class BenchError(OcrnnError):
+    """A program that was to be measured and could not be run."""
+
+
 class OutputError(OcrnnError):
     """A result that cannot be written where it was asked for."""

@@ -15,7 +15,7 @@ ROWS = (
     {"data", "synth", "decoding"},
     {"model"},
     {"transcribe", "evaluation"},
-    {"training"},
+    {"training", "bench"},
     {"cli"},
 )
 ORDER = {room: number for number, row in enumerate(ROWS) for room in row}

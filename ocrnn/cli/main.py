@@ -22,6 +22,7 @@ _STATUSES: dict[type[OcrnnError], int] = {ModelError: MODEL_UNUSABLE, TrainingEr
 COMMANDS = {
     "read": "Read lines of text in pictures.",
     "merge": "Put together what several processes read.",
+    "bench": "Measure how fast this machine reads.",
     "train": "Teach a model new lines.",
     "check": "Name what would spoil training, line by line.",
     "eval": "Measure a model on labelled lines.",

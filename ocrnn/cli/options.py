@@ -83,7 +83,7 @@ jobs: Option[Any] = click.option(
     type=click.IntRange(min=1),
     metavar="N",
     help="Lines to read side by side; more than there are cores where a slow disk or network keeps them waiting.  "
-    "[default: the free cores]",
+    "[default: the free cores; one with --threads]",
 )
 threads_of_a_job: Option[Any] = click.option(
     "--threads",

@@ -62,8 +62,9 @@ def share_cores(
 ) -> tuple[int, int | None]:
     """How many lines to read side by side with a model, and with how many threads each: together the free cores.
 
-    Side by side goes before threads, which wait for one another at every layer. What is given stays as it is. Torch
-    shares its threads among all that call it, so a .safetensors gets one job, and None as its threads, unless told.
+    Side by side goes before threads, which wait for one another at every layer. What is given stays as it is; who
+    gives threads alone gets one job, and so uses as many cores as that. Torch shares its threads among all that call
+    it, so a .safetensors gets one job, and None as its threads, unless told.
     Raises ModelError as `find` does.
     """
     if jobs is not None and jobs < 1:
@@ -72,7 +73,7 @@ def share_cores(
         return jobs or 1, threads
     cores = free_cores()
     if jobs is None:
-        jobs = max(1, cores // (threads or 1))
+        jobs = cores if threads is None else 1
     return jobs, threads or max(1, min(cores // jobs, _MOST_THREADS))
 
 

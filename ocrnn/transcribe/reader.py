@@ -205,7 +205,7 @@ class Reader:
         """Open a model by its name or file, the shipped default where none is given; ModelError if it is unusable.
 
         `jobs` is how many lines are read side by side, `threads` how many processor cores each of them may use. What
-        is left out is chosen so that together they use the free cores once (see `runtime.share_cores`).
+        is left out is chosen so that together they use the free cores once, with `threads` alone that many of them.
         """
         from ocrnn.model.runtime import open_model, share_cores
 

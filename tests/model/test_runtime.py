@@ -124,8 +124,8 @@ def test_threads_must_be_some(stored: dict[str, Path]) -> None:
     ("given", "shared"),
     [
         ({}, (8, 1)),
-        ({"threads": 2}, (4, 2)),
-        ({"threads": 3}, (2, 3)),
+        ({"threads": 1}, (1, 1)),
+        ({"threads": 2}, (1, 2)),
         ({"threads": 99}, (1, 99)),
         ({"jobs": 2}, (2, 4)),
         ({"jobs": 1}, (1, 8)),

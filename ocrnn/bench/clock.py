@@ -1,0 +1,58 @@
+"""A small process that starts others and waits for them; run by its path, it takes the commands as JSON from its input.
+
+Small, because the peak memory of a process is never less than what its parent had when it was started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+
+def main() -> None:
+    """Run commands side by side; tell their seconds and the megabytes of each, or which one failed, how and why."""
+    commands = json.load(sys.stdin)
+    running: list[subprocess.Popen[bytes]] = []
+    start = time.perf_counter()
+    try:
+        for command in commands:
+            running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+        peaks = [_end(process) for process in running]
+        told: dict[str, object] = {"seconds": time.perf_counter() - start, "peaks_mb": peaks}
+    except OSError as fault:
+        told = {"command": commands[len(running)], "fault": f"cannot be started ({fault.strerror}); check the path"}
+    except _FailedError as failed:
+        told = failed.args[0]
+    finally:
+        for process in running:
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+    json.dump(told, sys.stdout)
+
+
+class _FailedError(Exception):
+    """A command that ended badly, as `main` tells it."""
+
+
+def _end(process: subprocess.Popen[bytes]) -> float | None:
+    """Wait for a process; gives its peak memory in megabytes, None where the system does not tell."""
+    assert process.stderr is not None
+    said = process.stderr.read().decode(errors="replace").strip().splitlines()
+    peak = None
+    if hasattr(os, "wait4"):
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        peak = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    if process.wait():
+        reason = said[-1] if said else "nothing said"
+        fault = f"ended with status {process.returncode} ({reason}); run it by itself"
+        raise _FailedError({"command": process.args, "fault": fault})
+    return peak
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Whole processes on the clock: what a user waits for, start included, and the memory it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ocrnn.errors import BenchError
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of the clock, and peak memory in megabytes, of all processes together; None where no system tells."""
+
+    seconds: float
+    peak_mb: float | None
+
+
+def spend(commands: Sequence[Sequence[str]], environment: Mapping[str, str] | None = None) -> Spent:
+    """Run some commands side by side to the end of the last; their output goes nowhere.
+
+    Raises BenchError, with the last line that it said, for one that cannot be started or fails.
+    """
+    clock = [sys.executable, "-I", "-S", str(Path(__file__).with_name("clock.py"))]
+    surroundings = {**os.environ, **(environment or {})}
+    run = subprocess.run(
+        clock, input=json.dumps(list(commands)), stdout=subprocess.PIPE, text=True, env=surroundings, check=True
+    )
+    told = json.loads(run.stdout)
+    if "fault" in told:
+        raise BenchError(f"{told['command'][0]}: {told['fault']}")
+    peaks = told["peaks_mb"]
+    return Spent(told["seconds"], None if None in peaks else sum(peaks))
