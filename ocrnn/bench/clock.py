@@ -13,15 +13,15 @@ import time
 
 
 def main() -> None:
-    """Run commands side by side; tell their seconds and the megabytes of each, or which one failed, how and why."""
+    """Run commands side by side; tell their seconds, and of each its megabytes and processor seconds, or which one failed, how and why."""
     commands = json.load(sys.stdin)
     running: list[subprocess.Popen[bytes]] = []
     start = time.perf_counter()
     try:
         for command in commands:
             running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
-        peaks = [_end(process) for process in running]
-        told: dict[str, object] = {"seconds": time.perf_counter() - start, "peaks_mb": peaks}
+        ends = [_end(process) for process in running]
+        told: dict[str, object] = {"seconds": time.perf_counter() - start, "ends": ends}
     except OSError as fault:
         told = {"command": commands[len(running)], "fault": f"cannot be started ({fault.strerror}); check the path"}
     except _FailedError as failed:
@@ -38,20 +38,21 @@ class _FailedError(Exception):
     """A command that ended badly, as `main` tells it."""
 
 
-def _end(process: subprocess.Popen[bytes]) -> float | None:
-    """Wait for a process; gives its peak memory in megabytes, None where the system does not tell."""
+def _end(process: subprocess.Popen[bytes]) -> tuple[float, float] | None:
+    """Wait for a process; gives its peak memory in megabytes and processor seconds, None where no system tells."""
     assert process.stderr is not None
     said = process.stderr.read().decode(errors="replace").strip().splitlines()
-    peak = None
+    end = None
     if hasattr(os, "wait4"):
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        peak = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+        peak_mb = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+        end = peak_mb, usage.ru_utime + usage.ru_stime
     if process.wait():
         reason = said[-1] if said else "nothing said"
         fault = f"ended with status {process.returncode} ({reason}); run it by itself"
         raise _FailedError({"command": process.args, "fault": fault})
-    return peak
+    return end
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -97,7 +96,9 @@ class Tesseract:
 
 @dataclass(frozen=True)
 class RapidOcr:
-    """RapidOCR's recognition alone, a picture a call as it is used, from the environment of this Python."""
+    """RapidOCR's recognition alone, a picture a call as it is used, in the environment of some Python."""
+
+    python: str = sys.executable
 
     @classmethod
     def found(cls) -> RapidOcr | None:
@@ -107,14 +108,13 @@ class RapidOcr:
     @property
     def name(self) -> str:
         """With its version."""
-        try:
-            return f"RapidOCR {version('rapidocr')}"
-        except PackageNotFoundError:
-            return "RapidOCR"
+        told = "from importlib.metadata import version; print(version('rapidocr'))"
+        number = subprocess.run([self.python, "-c", told], capture_output=True, text=True, check=False).stdout.strip()
+        return f"RapidOCR {number}".strip()
 
     def one(self, picture: Path) -> list[str]:
         """A process that opens it and reads."""
-        return [sys.executable, "-c", _RAPIDOCR, "1", str(picture)]
+        return [self.python, "-c", _RAPIDOCR, "1", str(picture)]
 
     def folder(self, pictures: Sequence[Path], cores: int, place: Path) -> list[tuple[Commands, dict[str, str]]]:
         """One process with a thread for each core, or a process of one thread for each with its share of the list."""
@@ -122,11 +122,10 @@ class RapidOcr:
         def command(number: int, share: Sequence[Path], threads: int) -> list[str]:
             listed = place / f"rapidocr-{number}.list"
             listed.write_text("".join(f"{picture}\n" for picture in share), encoding="utf-8")
-            return [sys.executable, "-c", _RAPIDOCR, str(threads), f"@{listed}"]
+            return [self.python, "-c", _RAPIDOCR, str(threads), f"@{listed}"]
 
-        together = [command(0, pictures, cores)], {}
         apart = [command(1 + core, pictures[core::cores], 1) for core in range(min(cores, len(pictures)))]
-        return [(together[0], {}), (apart, {"OMP_NUM_THREADS": "1"})]
+        return [([command(0, pictures, cores)], {}), (apart, {"OMP_NUM_THREADS": "1"})]
 
 
 _RAPIDOCR = """

@@ -18,6 +18,7 @@ class Figures:
     """What one engine took: medians of the rounds.
 
     `ratio` is how many times as fast the first one read the folder, the median of what each round says; its own is 1.
+    `lines_per_processor_s` counts what the processors did alone, the least of all ways: it holds on a busy machine too.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Figures:
     lines_per_s: float
     folder_mb: float | None
     ratio: float
+    lines_per_processor_s: float | None
 
 
 def compare(engines: Sequence[Engine], pictures: Sequence[Path], *, cores: int, rounds: int) -> list[Figures]:
@@ -56,6 +58,10 @@ def compare(engines: Sequence[Engine], pictures: Sequence[Path], *, cores: int, 
             ratio=statistics.median(
                 theirs.seconds / ours.seconds for ours, theirs in zip(folders[names[0]], folders[name], strict=True)
             ),
+            lines_per_processor_s=_work(
+                [each.processor_s for (other, n) in ways if other == name for each in spent[f"{name}\0{n}"]],
+                len(pictures),
+            ),
         )
         for name in names
     ]
@@ -72,6 +78,11 @@ def _folder(way: tuple[Commands, dict[str, str]]) -> Callable[[], Spent]:
 def _fastest(ways: Sequence[Sequence[Spent]]) -> Iterator[Spent]:
     """Of each round the fastest way."""
     return (min(tried, key=lambda spent: spent.seconds) for tried in zip(*ways, strict=True))
+
+
+def _work(processor_s: Sequence[float | None], lines: int) -> float | None:
+    known = [each for each in processor_s if each]
+    return lines / min(known) if known else None
 
 
 def _highest(spent: Sequence[Spent]) -> float | None:

@@ -15,10 +15,14 @@ from ocrnn.errors import BenchError
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds of the clock, and peak memory in megabytes, of all processes together; None where no system tells."""
+    """What some processes took together: seconds of the clock, peak memory in megabytes, and processor seconds.
+
+    Processor seconds hardly change with what else the machine does. None where no system tells, as on Windows.
+    """
 
     seconds: float
     peak_mb: float | None
+    processor_s: float | None
 
 
 def spend(commands: Sequence[Sequence[str]], environment: Mapping[str, str] | None = None) -> Spent:
@@ -34,5 +38,6 @@ def spend(commands: Sequence[Sequence[str]], environment: Mapping[str, str] | No
     told = json.loads(run.stdout)
     if "fault" in told:
         raise BenchError(f"{told['command'][0]}: {told['fault']}")
-    peaks = told["peaks_mb"]
-    return Spent(told["seconds"], None if None in peaks else sum(peaks))
+    if None in told["ends"]:
+        return Spent(told["seconds"], None, None)
+    return Spent(told["seconds"], *(sum(each) for each in zip(*told["ends"], strict=True)))

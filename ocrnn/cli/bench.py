@@ -87,11 +87,12 @@ def _latency(model: str | None, pictures: list[Path]) -> float:
 
 
 def _table(figures: list[Figures]) -> str:
-    head = ["", "lines/s", "ocrnn is faster", "start, s", "memory, MB: one line", "folder"]
+    head = ["", "lines/s", "of a core", "ocrnn is faster", "start, s", "memory, MB: one line", "folder"]
     rows = [
         [
             each.name,
             f"{each.lines_per_s:.0f}",
+            "" if each.lines_per_processor_s is None else f"{each.lines_per_processor_s:.0f}",
             f"{each.ratio:.1f} times" if number else "",
             f"{each.start_s:.2f}",
             "" if each.start_mb is None else f"{each.start_mb:.0f}",

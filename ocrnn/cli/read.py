@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -113,6 +113,17 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     help="Read the I-th of N equal shares; -o all.tsv is then all-I-of-N.tsv, and `ocrnn merge` puts them together. "
     "auto: the share that Slurm or Kubernetes gives this process.",
 )
+@click.option(
+    "--ray",
+    is_flag=True,
+    help="Read on a Ray cluster, with a reader for each core or -j of them; pictures and model under the same paths on "
+    "each machine. Needs ocrnn[ray].",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Where the cluster is, or auto; implies --ray.  [default: this machine alone]",
+)
 @options.max_pixels
 @options.batch_size(16)
 @options.jobs
@@ -142,6 +153,8 @@ def command(
     failures: str | None,
     overwrite: bool,
     shard: str | None,
+    ray: bool,
+    ray_address: str | None,
     max_pixels: int | None,
     batch_size: int,
     jobs: int | None,
@@ -285,9 +298,7 @@ def command(
         least = MIN_CONF if min_conf is None else min_conf
         doubts = None if review is None else closing.enter_context(review_list(review, least, again=again))
         if pictures:
-            # A picture alone gets all cores: there is nothing to read beside it.
-            beside = jobs or (1 if len(pictures) == 1 else None)
-            reader = _open(
+            chosen = _options(
                 model,
                 decoder=picked,
                 beam_width=beam_width,
@@ -300,15 +311,21 @@ def command(
                 lm=lm,
                 lm_weight=lm_weight,
                 turn=turn,
-                jobs=beside,
+                # A picture alone gets all cores: there is nothing to read beside it.
+                jobs=jobs or (1 if len(pictures) == 1 else None),
                 threads=threads,
                 max_pixels=max_pixels,
             )
-            if verbose:
-                opened = time.perf_counter() - start
-                click.echo(f"ocrnn: model open after {opened:.2f} s, pictures to read: {len(pictures)}", err=True)
+            sources = _Sources(pictures, stdin)
+            if ray or ray_address is not None:
+                results = _on_cluster(sources, chosen, batch_size, ray_address, jobs)
+            else:
+                reader = _open(chosen)
+                if verbose:
+                    opened = time.perf_counter() - start
+                    click.echo(f"ocrnn: model open after {opened:.2f} s, pictures to read: {len(pictures)}", err=True)
+                results = reader.read_sources(sources, batch_size=batch_size)
             with _stream(output, form, alone) if places is None else _folder(places, form) as put:
-                results = reader.read_sources(_Sources(pictures, stdin), batch_size=batch_size)
                 for picture, pages in zip(pictures, results, strict=True):
                     errors = [(page, page.outcome) for page in pages if isinstance(page.outcome, ImageError)]
                     for page, error in errors:
@@ -394,49 +411,48 @@ def _is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or not os.path.splitext(output)[1]
 
 
-def _open(
+def _options(
     model: str | None,
     *,
-    decoder: Decoder,
     beam_width: int | None,
-    alternatives: int,
-    allow: str | None,
-    block: str | None,
-    lexicon: str | None,
     lexicon_cost: float | None,
-    regex: str | None,
-    lm: str | None,
     lm_weight: float | None,
-    turn: Turn,
-    jobs: int | None,
-    threads: int | None,
     max_pixels: int | None,
-) -> Reader:
-    import cv2
-
+    **others: Any,
+) -> dict[str, Any]:
+    """What `Reader.open` is given, its own defaults where an option was left out."""
     from ocrnn.decoding.language import WEIGHT
     from ocrnn.decoding.lexicon import WORD_COST
     from ocrnn.image import MAX_PIXELS
-    from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
+    from ocrnn.transcribe.reader import BEAM_WIDTH
+
+    return {
+        "model": model,
+        "beam_width": beam_width or BEAM_WIDTH,
+        "lexicon_cost": WORD_COST if lexicon_cost is None else lexicon_cost,
+        "lm_weight": WEIGHT if lm_weight is None else lm_weight,
+        "max_pixels": max_pixels or MAX_PIXELS,
+        **others,
+    }
+
+
+def _open(chosen: dict[str, Any]) -> Reader:
+    import cv2
+
+    from ocrnn.transcribe.reader import Reader
 
     cv2.setNumThreads(1)  # its threads would take the cores from the jobs
-    return Reader.open(
-        model,
-        decoder=decoder,
-        beam_width=beam_width or BEAM_WIDTH,
-        alternatives=alternatives,
-        jobs=jobs,
-        allow=allow,
-        block=block,
-        lexicon=lexicon,
-        lexicon_cost=WORD_COST if lexicon_cost is None else lexicon_cost,
-        regex=regex,
-        lm=lm,
-        lm_weight=WEIGHT if lm_weight is None else lm_weight,
-        turn=turn,
-        threads=threads,
-        max_pixels=max_pixels or MAX_PIXELS,
-    )
+    return Reader.open(**chosen)
+
+
+def _on_cluster(
+    sources: _Sources, chosen: dict[str, Any], batch_size: int, address: str | None, actors: int | None
+) -> Iterator[list[Result]]:
+    from ocrnn.model.runtime import header
+    from ocrnn.transcribe.cluster import read_sources
+
+    header(chosen["model"])  # a model that is none is refused here, once, and not by every machine
+    return read_sources(sources, options=chosen, address=address, actors=actors, batch_size=batch_size)
 
 
 def _stdin() -> bytes:

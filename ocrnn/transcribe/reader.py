@@ -48,7 +48,8 @@ BEAM_WIDTH = 16
 BATCH_SIZE = 16
 """Lines of equal width that go through the network together."""
 
-_BATCHES_IN_LOT = 8
+LOT_BATCHES = 8
+"""Batches whose lines are opened, read and decoded by one job in one go."""
 _PAGE_LINES = 32
 """Lines that a page is taken to have until it is opened."""
 _BATCH_COLUMNS = 32_768
@@ -231,7 +232,7 @@ class Reader:
         """Read a picture of one line; ImageError if it cannot be opened or holds several."""
         readings = self.read_pages(source)
         if len(readings) != 1:
-            raise ImageError(f"{_name(source)}: holds {len(readings)} lines; read it with read_pages")
+            raise ImageError(f"{name_of(source)}: holds {len(readings)} lines; read it with read_pages")
         return readings[0]
 
     def read_pages(self, source: Source) -> list[Reading]:
@@ -250,7 +251,7 @@ class Reader:
         """
         pages = list(self._pages([(0, source)]))
         if len(pages) != 1:
-            raise ImageError(f"{_name(source)}: holds {len(pages)} lines; give one of them")
+            raise ImageError(f"{name_of(source)}: holds {len(pages)} lines; give one of them")
         (first,) = pages
         if isinstance(first.line, ImageError):
             raise first.line
@@ -283,7 +284,7 @@ class Reader:
         yield from ([] for _ in range(done, counted.drawn))
 
     def _read_many(self, sources: Iterable[Source], batch_size: int) -> Iterator[Result]:
-        lots = _lots(sources, _BATCHES_IN_LOT * batch_size, self._jobs)
+        lots = _lots(sources, LOT_BATCHES * batch_size, self._jobs)
         for results in in_turn(lambda lot: self._read_lot(lot, batch_size), lots, self._jobs):
             yield from results
 
@@ -298,7 +299,7 @@ class Reader:
     def _pages(self, lot: Iterable[tuple[int, Source]]) -> Iterator[_Page]:
         """Every page of every source, opened and prepared only when it is asked for."""
         for number, source in lot:
-            name = _name(source)
+            name = name_of(source)
             try:
                 if _is_page(source):
                     from ocrnn.data.pages import PageFile
@@ -464,7 +465,7 @@ def _titled(name: str, page: int, pages: int, line: str = "") -> str:
     return f"{name}#{line or page}" if line or pages > 1 else name
 
 
-def _name(source: Source) -> str:
+def name_of(source: Source) -> str:
     """What a source is called in results and errors; as `load_lines` calls it."""
     if isinstance(source, Sample):
         return str(source.image) if source.part is None else f"{source.image}: {source.part}"

@@ -15,6 +15,9 @@ def python(program: str) -> list[str]:
 def test_time_and_memory_are_those_of_the_process() -> None:
     spent = spend([python("import time; data = b'x' * 150_000_000; time.sleep(0.5)")])
     assert 0.5 < spent.seconds < 20
+    assert spent.processor_s is None or spent.processor_s < 0.5
+    busy = spend([python("import time\nwhile time.process_time() < 0.5:\n    pass")] * 2)
+    assert busy.processor_s is None or 1.0 <= busy.processor_s < 2.0
     assert spent.peak_mb is None or 150 < spent.peak_mb < 200
     ballast = bytearray(b"x" * 300_000_000)  # what this process has counts for none that it starts
     less = spend([python("pass")]).peak_mb
