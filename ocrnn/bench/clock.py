@@ -13,7 +13,10 @@ import time
 
 
 def main() -> None:
-    """Run commands side by side; tell their seconds, and of each its megabytes and processor seconds, or which one failed, how and why."""
+    """Run commands side by side; tell what they took, or which one failed, how and why.
+
+    That is the seconds of all, and of each its peak memory in megabytes and its processor seconds.
+    """
     commands = json.load(sys.stdin)
     running: list[subprocess.Popen[bytes]] = []
     start = time.perf_counter()

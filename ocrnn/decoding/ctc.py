@@ -213,11 +213,14 @@ def character_confidences(log_probs: LogProbs, hypothesis: Hypothesis) -> tuple[
     >>> [round(confidence, 2) for confidence in character_confidences(frames, greedy(frames))]
     [0.8, 0.6]
     """
-    peaks = (
-        float(log_probs[first:last, number].max())
-        for number, (first, last) in zip(hypothesis.classes, hypothesis.spans, strict=True)
-    )
-    return tuple(min(1.0, math.exp(peak)) for peak in peaks)
+    if not hypothesis.classes:
+        return ()
+    firsts, lasts = np.array(hypothesis.spans).T
+    lengths = lasts - firsts
+    starts = np.cumsum(lengths) - lengths  # of each span, with all spans behind one another
+    frames = np.arange(lengths.sum()) + np.repeat(firsts - starts, lengths)
+    peaks = np.maximum.reduceat(log_probs[frames, np.repeat(hypothesis.classes, lengths)], starts)
+    return tuple(np.minimum(1.0, np.exp(peaks, dtype=np.float64)).tolist())
 
 
 def checked(log_probs: LogProbs) -> Scores:

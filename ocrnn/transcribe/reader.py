@@ -397,7 +397,7 @@ class Reader:
         spec = self.model.spec
         best, *others = decoded.texts or (_NOTHING,)
         text = spec.charset.decode(best.classes)
-        characters = self._characters(best, log_probs, page)
+        characters = self._characters(text, best, log_probs, page)
         lying = page.turned_deg % 180 != 0
         return Reading(
             text=text,
@@ -420,8 +420,8 @@ class Reader:
         text = self.model.spec.charset.decode(free.classes)
         return Overruled(text, _probability(free.logp), free.logp - best.logp)
 
-    def _characters(self, best: Hypothesis, log_probs: LogProbs, page: _Page) -> tuple[Character, ...]:
-        """Characters with the ink that is theirs brought from the prepared line to the picture as it was given."""
+    def _characters(self, text: str, best: Hypothesis, log_probs: LogProbs, page: _Page) -> tuple[Character, ...]:
+        """Characters of a text, the ink that is theirs brought from the prepared line to the picture as given."""
         assert not isinstance(page.line, ImageError)
         line_format = self.model.spec.line_format
         spaces = [number in self._spaces for number in best.classes]
@@ -433,14 +433,14 @@ class Reader:
             others = alternatives(log_probs, best, self._alternatives, guide=self._guide)
         return tuple(
             Character(
-                text=decode_one([number]),
+                text=character,
                 left_px=left,
                 right_px=right,
                 confidence=confidence,
                 alternatives=tuple((decode_one([other] if other else []), share) for other, share in further),
             )
-            for number, (left, right), confidence, further in zip(
-                best.classes, pixels.tolist(), character_confidences(log_probs, best), others, strict=True
+            for character, (left, right), confidence, further in zip(
+                text, pixels.tolist(), character_confidences(log_probs, best), others, strict=True
             )
         )
 
