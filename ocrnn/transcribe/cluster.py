@@ -7,8 +7,10 @@ lost and nothing comes twice.
 from __future__ import annotations
 
 import itertools
+import operator
+import sys
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +38,7 @@ class _Lot:
 
 
 def read_sources(
-    sources: Collection[Source],
+    sources: Iterable[Source],
     *,
     options: Mapping[str, Any],
     address: str | None = None,
@@ -92,7 +94,7 @@ class _Crew:
         self._busy: dict[Any, tuple[Any, _Lot]] = {}
         self._failed_starts = 0
 
-    def read(self, sources: Collection[Source]) -> Iterator[list[Result]]:
+    def read(self, sources: Iterable[Source]) -> Iterator[list[Result]]:
         """Results of all sources, in their order."""
         for _ in range(self._size):
             self._start()
@@ -116,9 +118,9 @@ class _Crew:
                 for lot in self._wait():
                     again.extend(self._given_back(lot, order))
 
-    def _lots(self, sources: Collection[Source]) -> Iterator[_Lot]:
+    def _lots(self, sources: Iterable[Source]) -> Iterator[_Lot]:
         following = iter(sources)
-        size = max(1, min(self._most, len(sources) // (4 * self._size)))
+        size = max(1, min(self._most, operator.length_hint(sources, sys.maxsize) // (4 * self._size)))
         for first in range(0, len(sources), size):
             yield _Lot(first, list(itertools.islice(following, size)))
 
