@@ -121,8 +121,10 @@ class _Crew:
     def _lots(self, sources: Iterable[Source]) -> Iterator[_Lot]:
         following = iter(sources)
         size = max(1, min(self._most, operator.length_hint(sources, sys.maxsize) // (4 * self._size)))
-        for first in range(0, len(sources), size):
-            yield _Lot(first, list(itertools.islice(following, size)))
+        first = 0
+        while own := list(itertools.islice(following, size)):
+            yield _Lot(first, own)
+            first += len(own)
 
     def _start(self) -> None:
         actor = self._kind.remote(self._options)
