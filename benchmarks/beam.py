@@ -1,11 +1,11 @@
 """Time of decoding one line, on the log-probabilities of real lines and on made ones, on one core.
 
-    python benchmarks/beam.py --lines DIR [--lexicon FILE] [--save]
+    python benchmarks/beam.py --lines DIR [--lexicon FILE] [--lm FILE] [--save]
 
 DIR holds labelled lines in any form that `ocrnn train` takes; 200 of them are read by the model once, and what it gives
-is decoded over and over: greedily, by beams of width 16, and with guides (characters, a pattern, the words of FILE).
-Decoders take turns on each line, so that other work on the machine slows all of them alike; of five turns the fastest
-counts. The worst case is made: 120 frames in which no class stands out.
+is decoded over and over: greedily, by beams of width 16, and with guides (characters, a pattern, a lexicon, a model of
+a language). Decoders take turns on each line, so that other work on the machine slows all of them alike; of five turns
+the fastest counts. The worst case is made: 120 frames in which no class stands out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import record
 
 from ocrnn.charset import Charset
 from ocrnn.data.labels import read_labels
+from ocrnn.decoding.arpa import read_arpa
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.constraints import constraints
 from ocrnn.decoding.ctc import LogProbs, greedy
@@ -43,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=Path, required=True, help="folder of labelled lines")
     parser.add_argument("--lexicon", type=Path, help="file of words, one on each line")
+    parser.add_argument("--lm", type=Path, help="language model, an ARPA file")
     parser.add_argument("-m", "--model", help="default: the shipped model")
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into its page")
     options = parser.parse_args()
@@ -55,7 +57,7 @@ def main() -> None:
         options.lines.name: [np.ascontiguousarray(reader.posteriors(sample)) for sample in chosen],
         "made, flat": [flat(np.random.default_rng(seed), charset) for seed in range(5)],
     }
-    decoders = all_decoders(charset, options.lexicon)
+    decoders = all_decoders(charset, options.lexicon, options.lm)
     rows, figures = [], []
     for kind, tables in lines.items():
         frames = int(np.median([len(table) for table in tables]))
@@ -69,7 +71,7 @@ def main() -> None:
     record.publish("beam", figures, record.table(head, rows), save=options.save)
 
 
-def all_decoders(charset: Charset, lexicon: Path | None) -> dict[str, Decode]:
+def all_decoders(charset: Charset, lexicon: Path | None, lm: Path | None) -> dict[str, Decode]:
     """Ways to decode a table (T, C), by name."""
     guides: dict[str, dict[str, Any]] = {
         "--allow": {"allow": "[:alnum:][:punct:][:space:]"},
@@ -78,6 +80,8 @@ def all_decoders(charset: Charset, lexicon: Path | None) -> dict[str, Decode]:
     if lexicon is not None:
         words = len(lexicon.read_text(encoding="utf-8").split())
         guides[f"--lexicon, {words:,} words"] = {"lexicon": lexicon}
+    if lm is not None:
+        guides[f"--lm, {read_arpa(lm).order}-gram"] = {"lm": lm}
     decoders: dict[str, Decode] = {
         "greedy": greedy,
         f"beam {WIDTH}": searching(None, best=1),
