@@ -33,12 +33,17 @@ Line = npt.NDArray[np.float32]
 MAX_PIXELS = 64_000_000
 """Pixels a picture may have before it counts as a bomb; a page at 600 dpi has 35 million."""
 
+MAX_FRAMES = 64
+"""Frames of a clip that are read; of a longer one at least half as many, evenly spread."""
+
 FAINTEST = 24
 """Grey levels between ground and ink under which there is only noise on an empty picture: to stretch it would invent
 strokes."""
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "TIFF", "GIF")
 """Pillow's names of the formats that are opened. Others are refused: it hands EPS to a program that runs it as code."""
+
+_VIDEOS = frozenset((".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"))
 
 _PILLOW_LIMIT = threading.Lock()
 
@@ -166,6 +171,67 @@ def load_lines(
     if isinstance(source, Image.Image):
         return [_to_grey(source)]
     return _decode(*_bytes(source), max_pixels)
+
+
+def is_video(source: object) -> bool:
+    """Whether a source is the path of a video, by the suffix of its name: such a file is one line in many frames."""
+    return isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() in _VIDEOS
+
+
+def load_frames(
+    source: str | Path | bytes | BinaryIO | Grey | Image.Image, *, max_pixels: int = MAX_PIXELS
+) -> list[Grey]:
+    """Grey pictures (h, w) of the frames of a video file, or of all pages of whatever `load_lines` opens.
+
+    Of more than `MAX_FRAMES`, or of more than `max_pixels` together, so many are kept, evenly spread.
+    Raises ImageError for what cannot be opened, and for a video of another kind than MP4, MOV, AVI, MKV and WebM.
+    """
+    if is_video(source):
+        return _video(Path(source), max_pixels)  # type: ignore[arg-type]
+    frames = load_lines(source, max_pixels=max_pixels)
+    most = max(1, min(MAX_FRAMES, max_pixels // max(frame.size for frame in frames)))
+    return [frames[round(number)] for number in np.linspace(0, len(frames) - 1, min(most, len(frames)))]
+
+
+def _video(path: Path, max_pixels: int) -> list[Grey]:
+    head = _head(path)
+    # By what it begins with: the decoder also knows play lists, which name other files and the network.
+    if not (head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:12]) == (b"RIFF", b"AVI ")):
+        raise ImageError(f"{path}: not a video; give MP4, MOV, AVI, MKV or WebM")
+    film = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    try:
+        frames: list[Grey] = []
+        step = 1  # how many frames long is not known beforehand: when there are too many, every second is let go
+        number = 0
+        while film.grab():
+            if number % step == 0:
+                there, colours = film.retrieve()
+                if not there:
+                    break
+                if colours.shape[0] * colours.shape[1] > max_pixels:
+                    raise ImageError(
+                        f"{path}: frames of {colours.shape[1]}x{colours.shape[0]} pixels, over the limit of "
+                        f"{max_pixels}; raise --max-pixels if they are meant to be that large"
+                    )
+                frames.append(cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False))
+                if len(frames) > max(1, min(MAX_FRAMES, max_pixels // frames[0].size)):
+                    frames, step = frames[::2], 2 * step
+            number += 1
+    finally:
+        film.release()
+    if not frames:
+        raise ImageError(f"{path}: the video is damaged or of a kind that cannot be decoded; save it as MP4")
+    return frames
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file; check the path") from None
+    except OSError as fault:
+        raise ImageError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
 
 
 def _bytes(source: str | Path | bytes | BinaryIO) -> tuple[str, bytes]:

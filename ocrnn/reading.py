@@ -57,7 +57,8 @@ class Reading:
     `width_px` and `height_px` are the size of the picture as it was given. `alternatives` holds further texts
     with their share of the probability, best first, when the decoder was asked for them. `words` are the text without
     its spaces. `turned_deg` is by how much the picture was turned clockwise to be read: 0, 90, 180 or 270. With
-    `several_lines` the picture seems to hold more than one line, of which no reader of lines makes sense.
+    `several_lines` the picture seems to hold more than one line, of which no reader of lines makes sense. Where several
+    pictures were read as one line, `frames` is their number, and places are those in the one that shows the text best.
 
     `overruled` is what the picture alone reads as, where constraints or a language model chose another text. Where no
     text fits the constraints, `fits` is False, `text` is empty and `confidence` is 0.
@@ -74,6 +75,7 @@ class Reading:
     fits: bool = True
     turned_deg: int = 0
     several_lines: bool = False
+    frames: int = 1
 
     def box(self, left_px: float, right_px: float) -> tuple[float, float, float, float]:
         """Left, top, right and bottom, in the picture as it was given, of what stands between two columns of the line.

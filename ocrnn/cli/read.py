@@ -26,7 +26,7 @@ from ocrnn.transcribe.review import MIN_CONF, Review, review_list
 from ocrnn.transcribe.shards import Shard
 
 if TYPE_CHECKING:
-    from ocrnn.transcribe.reader import Decoder, Reader, Result, Source
+    from ocrnn.transcribe.reader import Decoder, Frames, Reader, Result, Source
     from ocrnn.transcribe.turning import Turn
 
 Put = Callable[[Picture, "Sequence[Result]"], None]
@@ -105,6 +105,14 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     show_default=True,
     help="auto: lines turned by 90, 180 or 270 degrees are read upright.",
 )
+@click.option(
+    "--frames",
+    type=click.Choice(["pages", "fuse"]),
+    default="pages",
+    show_default=True,
+    help="What the pages of a GIF, APNG, WebP or TIFF are: lines of their own, or one line seen several times, fused "
+    "into one reading. A video (MP4, MOV, AVI, MKV, WebM) always is one line.",
+)
 @click.option("--failures", metavar="FILE", type=click.Path(), help="Write path and reason of what could not be read.")
 @click.option("--overwrite", is_flag=True, help="Read again and replace what -o holds already.")
 @click.option(
@@ -150,6 +158,7 @@ def command(
     review: str | None,
     min_conf: float | None,
     turn: Turn,
+    frames: Frames,
     failures: str | None,
     overwrite: bool,
     shard: str | None,
@@ -176,6 +185,9 @@ def command(
 
     A picture that seems to hold several lines is read as if it were one and warned of: cut it first. With --turn auto a
     tall picture is also read turned by a right angle either way, and a wide one on its head where it is doubtful.
+
+    A video that is named, and with --frames fuse an animated picture, is one line filmed: up to 64 of its frames,
+    evenly spread, give the text that fits them all best. They have to be cut to the line.
 
     Standard input holds a picture, or a list: a file, folder or pattern on each line, or each ended by NUL.
 
@@ -311,6 +323,7 @@ def command(
                 lm=lm,
                 lm_weight=lm_weight,
                 turn=turn,
+                frames=frames,
                 # A picture alone gets all cores: there is nothing to read beside it.
                 jobs=jobs or (1 if len(pictures) == 1 else None),
                 threads=threads,

@@ -130,6 +130,7 @@ def fields(path: str, reading: Reading) -> dict[str, object]:
         "height_px": reading.height_px,
         "turned_deg": reading.turned_deg,
         "several_lines": reading.several_lines,
+        "frames": reading.frames,
         "words": [_part(word) for word in reading.words],
         "characters": [
             {**_part(character), "alternatives": _alternatives(character.alternatives)}

@@ -91,6 +91,7 @@ def schema() -> Any:
         ("height_px", number),
         ("turned_deg", number),
         ("several_lines", arrow.bool_()),
+        ("frames", number),
         ("words", arrow.list_(arrow.struct(part))),
         ("characters", arrow.list_(arrow.struct([*part, ("alternatives", others)]))),
         ("alternatives", others),

@@ -19,16 +19,24 @@ import numpy.typing as npt
 from ocrnn.charset import BLANK
 from ocrnn.data.samples import Sample
 from ocrnn.decoding.constraints import Decoded, constraints, decode
-from ocrnn.decoding.ctc import Hypothesis, LogProbs, character_confidences, greedy_all, log_probabilities, tempered
+from ocrnn.decoding.ctc import (
+    Hypothesis,
+    LogProbs,
+    align,
+    character_confidences,
+    greedy_all,
+    log_probabilities,
+    tempered,
+)
 from ocrnn.decoding.guide import combined
 from ocrnn.decoding.language import WEIGHT
 from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.decoding.parts import Part, alternatives, confidences, words
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.folders import is_page_file
-from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
+from ocrnn.image import MAX_PIXELS, Grey, Line, is_video, load_frames, load_lines
 from ocrnn.reading import Character, Overruled, Reading, Word
-from ocrnn.transcribe import pieces, rows, turning
+from ocrnn.transcribe import clips, pieces, rows, turning
 from ocrnn.transcribe.boxes import places
 from ocrnn.transcribe.pipeline import in_turn
 from ocrnn.transcribe.turning import Turn
@@ -43,6 +51,8 @@ Source: TypeAlias = "str | Path | bytes | BinaryIO | Grey | Image.Image | Sample
 """What `load_lines` opens, a path, a file's bytes, an open binary file, an array or a PIL image; a labelled picture;
 the path of a PAGE or ALTO file, which ends in .xml."""
 Decoder = Literal["greedy", "beam"]
+Frames = Literal["pages", "fuse"]
+"""What the pages or frames of one picture are: lines of their own, or one line seen several times."""
 
 BEAM_WIDTH = 16
 BATCH_SIZE = 16
@@ -85,14 +95,15 @@ class Result:
 class _Page:
     """One page on its way: its line and the size of the picture it came from, or the error that ends its way.
 
-    `width_px` and `height_px` are of the picture turned by `turned_deg`; `others` are the same page turned otherwise.
+    Of a clip the line is there read already. `width_px` and `height_px` are of the picture turned by `turned_deg`;
+    `others` are the same page turned otherwise.
     """
 
     source: int
     name: str
     page: int
     pages: int
-    line: Line | ImageError
+    line: Line | ImageError | Reading
     width_px: int = 0
     height_px: int = 0
     called: str = ""
@@ -104,7 +115,7 @@ class _Page:
     @property
     def columns(self) -> int:
         """W of the prepared line, 0 where there is none."""
-        return 0 if isinstance(self.line, ImageError) else self.line.shape[2]
+        return self.line.shape[2] if isinstance(self.line, np.ndarray) else 0
 
     def result(self, outcome: Reading | ImageError) -> Result:
         return Result(self.source, self.name, self.page, self.pages, outcome, self.called, self.placement)
@@ -133,6 +144,7 @@ class Reader:
         lm: str | Path | None = None,
         lm_weight: float = WEIGHT,
         turn: Turn = "none",
+        frames: Frames = "pages",
         jobs: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
@@ -147,8 +159,11 @@ class Reader:
         counts 1. All of these take the beam too: the decoder is otherwise "greedy".
         With `turn` "auto", a tall picture is read turned by a right angle either way, a wide one also on its head where
         it is doubtful as it came, and the reading with more evidence stays.
+        With `frames` "fuse" all pages of a picture show one line and give one reading; a video always does.
         Raises UsageError for options that contradict one another.
         """
+        if frames not in get_args(Frames):
+            raise UsageError(f"frames {frames!r}: no such choice; take one of {', '.join(get_args(Frames))}")
         if turn not in get_args(Turn):
             raise UsageError(f"turn {turn!r}: no such choice; take one of {', '.join(get_args(Turn))}")
         if decoder is not None and decoder not in get_args(Decoder):
@@ -180,6 +195,7 @@ class Reader:
         self._beam_width = max(beam_width, alternatives + 1)
         self._alternatives = alternatives
         self._turn = turn
+        self._frames = frames
         self._jobs = jobs
         self._max_pixels = max_pixels
 
@@ -199,6 +215,7 @@ class Reader:
         lm: str | Path | None = None,
         lm_weight: float = WEIGHT,
         turn: Turn = "none",
+        frames: Frames = "pages",
         jobs: int | None = None,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -224,6 +241,7 @@ class Reader:
             lm=lm,
             lm_weight=lm_weight,
             turn=turn,
+            frames=frames,
             jobs=jobs,
             max_pixels=max_pixels,
         )
@@ -244,6 +262,21 @@ class Reader:
             readings.append(result.outcome)
         return readings
 
+    def read_clip(self, frames: Iterable[Source]) -> Reading:
+        """Read pictures of one line, such as frames of a film, as one; ImageError if one cannot be opened or none is.
+
+        They may differ in size, and all of them are read, up to `MAX_FRAMES` of one that has several. None is turned.
+        """
+        pages = []
+        for number, frame in enumerate(frames):
+            greys = load_frames(frame.load() if isinstance(frame, Sample) else frame, max_pixels=self._max_pixels)
+            pages += [
+                self._upright(grey, name_of(frame), partial(_Page, number, name_of(frame), 1, 1)) for grey in greys
+            ]
+        if not pages:
+            raise ImageError("a clip of no frames; give one at least")
+        return self._clip(pages)
+
     def posteriors(self, source: Source) -> npt.NDArray[np.float32]:
         """Calibrated log-probabilities (T, C) of a picture of one line, which its text is decoded from.
 
@@ -255,6 +288,8 @@ class Reader:
         (first,) = pages
         if isinstance(first.line, ImageError):
             raise first.line
+        if isinstance(first.line, Reading):
+            raise ImageError(f"{name_of(source)}: is a clip; give one of its frames")
         return tempered(pieces.infer(self.model, first.line[None])[:, 0], self.model.spec.temperature)
 
     def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
@@ -306,6 +341,11 @@ class Reader:
 
                     yield from self._lines(number, PageFile.open(Path(name)))
                     continue
+                if is_video(source) or (self._frames == "fuse" and not isinstance(source, Sample)):
+                    made = partial(_Page, number, name, 1, 1)
+                    greys = load_frames(source, max_pixels=self._max_pixels)  # type: ignore[arg-type]
+                    yield made(self._clip([self._upright(grey, name, made) for grey in greys]))
+                    continue
                 if isinstance(source, Sample):
                     greys = [source.load(max_pixels=self._max_pixels)]
                 else:
@@ -331,18 +371,34 @@ class Reader:
     def _prepared(self, grey: Grey, title: str, made: Callable[..., _Page]) -> _Page:
         """The page made of a picture's line, with those of the other ways it may have to be turned."""
         angles = turning.turns(*grey.shape) if self._turn == "auto" else (0,)
-        pages = []
-        fault = ImageError(title)
+        tries = []
         for angle in angles:
-            upright = turning.turned(grey, angle)
-            height, width = upright.shape
             try:
-                line = self.model.spec.line_format.prepare(upright, max_pixels=self._max_pixels)
+                tries.append(self._upright(turning.turned(grey, angle), title, partial(made, turned_deg=angle)))
             except ImageError as error:  # what is too wide for a line lying may make a good one standing
-                fault = ImageError(f"{title}: {error}")
-                continue
-            pages.append(made(line, width, height, turned_deg=angle, several_lines=rows.holds_several(line)))
-        return replace(pages[0], others=tuple(pages[1:])) if pages else made(fault)
+                fault = error
+        return replace(tries[0], others=tuple(tries[1:])) if tries else made(fault)
+
+    def _upright(self, grey: Grey, title: str, made: Callable[..., _Page]) -> _Page:
+        """The page made of a picture's line, which runs from left to right; ImageError where it would be too wide."""
+        height, width = grey.shape
+        try:
+            line = self.model.spec.line_format.prepare(grey, max_pixels=self._max_pixels)
+        except ImageError as error:
+            raise ImageError(f"{title}: {error}") from None
+        return made(line, width, height, several_lines=rows.holds_several(line))
+
+    def _clip(self, pages: Sequence[_Page]) -> Reading:
+        """One reading of several pictures of one line."""
+        lines = self._log_probs(pages, BATCH_SIZE)
+        texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
+        chosen, logp, shown = clips.agreed(lines, texts, mix=self._guide is None)
+        best = Hypothesis(chosen, logp, align(lines[shown], chosen)) if logp > -math.inf else _NOTHING
+        parts = words(best.classes, self._spaces)
+        (sure,) = confidences([lines[shown]], [best], [parts])
+        found = Decoded((best,) if texts else ())
+        reading = self._reading(lines[shown], found, list(zip(parts, sure, strict=True)), pages[shown])
+        return replace(reading, frames=len(pages))
 
     def _read_window(self, window: Sequence[_Page], batch_size: int) -> list[Result]:
         """Results of some pages, those that are doubtful turned in every way that they may be."""
@@ -360,23 +416,29 @@ class Reader:
 
     def _outcomes(self, window: Sequence[_Page], batch_size: int) -> list[Reading | ImageError]:
         """What becomes of each of some pages, all as they are turned."""
-        lines: dict[int, LogProbs] = {}
-        for batch in _batches(window, batch_size):
-            images = np.stack([window[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
-            log_probs = tempered(pieces.infer(self.model, images), self.model.spec.temperature)  # (T, N, C)
-            lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
-        texts = self._decoded(list(lines.values()))
+        there = [position for position, page in enumerate(window) if page.columns]
+        lines = self._log_probs([window[position] for position in there], batch_size)
+        texts = self._decoded(lines)
         best = [found.texts[0] if found.texts else _NOTHING for found in texts]
         parts = [words(found.classes, self._spaces) for found in best]
-        sure = confidences(list(lines.values()), best, parts)
+        sure = confidences(lines, best, parts)
         readings = {
             position: self._reading(line, found, list(zip(its, probabilities, strict=True)), window[position])
-            for (position, line), found, its, probabilities in zip(lines.items(), texts, parts, sure, strict=True)
+            for position, line, found, its, probabilities in zip(there, lines, texts, parts, sure, strict=True)
         }
         return [
-            page.line if isinstance(page.line, ImageError) else readings[position]
+            readings[position] if isinstance(page.line, np.ndarray) else page.line
             for position, page in enumerate(window)
         ]
+
+    def _log_probs(self, pages: Sequence[_Page], batch_size: int) -> list[LogProbs]:
+        """Calibrated log-probabilities (T, C) of each of some pages that have a line."""
+        lines: dict[int, LogProbs] = {}
+        for batch in _batches(pages, batch_size):
+            images = np.stack([pages[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
+            log_probs = tempered(pieces.infer(self.model, images), self.model.spec.temperature)  # (T, N, C)
+            lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
+        return [lines[position] for position in range(len(pages))]
 
     def _decoded(self, lines: Sequence[LogProbs]) -> list[Decoded]:
         """The best text of each line (T, C) and the further ones asked for; `logp` is over all paths."""
@@ -422,7 +484,7 @@ class Reader:
 
     def _characters(self, text: str, best: Hypothesis, log_probs: LogProbs, page: _Page) -> tuple[Character, ...]:
         """Characters of a text, the ink that is theirs brought from the prepared line to the picture as given."""
-        assert not isinstance(page.line, ImageError)
+        assert isinstance(page.line, np.ndarray)
         line_format = self.model.spec.line_format
         spaces = [number in self._spaces for number in best.classes]
         columns = places(page.line, best.spans, len(log_probs), spaces) - line_format.margin

@@ -345,6 +345,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "lm": None,
             "lm_weight": WEIGHT,
             "turn": "none",
+            "frames": "pages",
             "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
@@ -1041,3 +1042,12 @@ def test_a_picture_of_several_lines_is_named_and_read(run: Run, bars: Bars, tmp_
     assert run("read", "two.png", "-q").stderr == ""
     (record,) = json.loads(run("read", "two.png", "-f", "json", "-q").stdout)
     assert record["several_lines"] is True
+
+
+def test_an_animation_is_a_line_for_each_frame_or_one_line(run: Run, bars: Bars, tmp_path: Path) -> None:
+    first, *rest = (Image.fromarray(bars.draw(text)) for text in ("407", "408", "407"))
+    first.save(tmp_path / "clip.gif", save_all=True, append_images=rest)
+    assert run("read", "clip.gif").stdout == "407\n408\n407\n"
+    assert run("read", "clip.gif", "--frames", "fuse").stdout == "407\n"
+    (record,) = json.loads(run("read", "clip.gif", "-f", "json", "--frames", "fuse").stdout)
+    assert (record["frames"], record["path"]) == (3, "clip.gif")

@@ -118,6 +118,7 @@ def test_json_holds_all_of_a_reading() -> None:
         "alternatives": [{"text": "Gruße ſ", "confidence": 0.0123457}],
         "turned_deg": 0,
         "several_lines": False,
+        "frames": 1,
         "fits": True,
         "overruled": None,
     }
