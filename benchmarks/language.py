@@ -47,7 +47,7 @@ from ocrnn.transcribe.reader import Reader
 
 SETS = ("typewriter", "print-fr-18c")
 WIDTH = 16
-ALPHA, BETA = 0.3, 0.6
+ALPHA, BETA = 0.3, 0.9
 """Of pyctcdecode: the weight of the language, and the bonus for a word, here a character."""
 _TELLING = 20  # characters of a line that would hardly stand in a text by chance
 

@@ -25,7 +25,7 @@ def estimate(lines: Iterable[str], order: int = ORDER, *, charset: Charset | Non
     """Model of the characters of some lines, each between a START and an END of its own.
 
     Lines are taken in NFC, their white space as single spaces, empty ones left out. Characters outside of a charset are
-    UNKNOWN; without one every character of the text is known.
+    UNKNOWN; without one every character of the text is known, but for control characters.
     Raises UsageError for an order below 2, one too high for so many characters, and where there is no text.
 
     >>> model = estimate(["abba", "baba"], order=3)
@@ -55,7 +55,8 @@ def _stream(lines: Iterable[str], charset: Charset | None) -> tuple[tuple[str, .
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     different = np.unique(codes)
     characters = [chr(code) for code in different.tolist()]
-    tokens = (*SPECIAL, *(c for c in characters if c != "\n" and (charset is None or c in charset)))
+    visible = [c for c in characters if unicodedata.category(c) != "Cc"]
+    tokens = (*SPECIAL, *(c for c in visible if charset is None or c in charset))
     known = {token: number for number, token in enumerate(tokens)}
     numbers = np.array([known.get(character, _UNKNOWN) for character in characters])[np.searchsorted(different, codes)]
     ends = np.flatnonzero(codes == ord("\n"))

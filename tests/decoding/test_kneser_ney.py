@@ -106,6 +106,10 @@ def test_characters_outside_of_a_charset_count_as_one() -> None:
     assert model.logp("aXbYc") == model.logp("aZbZc") > model.logp("abc")
 
 
+def test_control_characters_are_no_characters() -> None:
+    assert estimate(["a\x00b\x07"], 3).tokens == ("<unk>", "<s>", "</s>", "a", "b")
+
+
 def test_what_is_usual_is_more_probable(root: Path) -> None:
     lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
     model = estimate(lines)
