@@ -26,7 +26,6 @@ from ocrnn.decoding.ctc import (
     character_confidences,
     greedy_all,
     log_probabilities,
-    tempered,
 )
 from ocrnn.decoding.guide import combined
 from ocrnn.decoding.language import WEIGHT
@@ -290,7 +289,7 @@ class Reader:
             raise first.line
         if isinstance(first.line, Reading):
             raise ImageError(f"{name_of(source)}: is a clip; give one of its frames")
-        return tempered(pieces.infer(self.model, first.line[None])[:, 0], self.model.spec.temperature)
+        return pieces.posteriors(self.model, first.line[None])[:, 0]
 
     def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
         """Read any number of pictures in flat memory; results come in the order of the sources, page by page.
@@ -436,7 +435,7 @@ class Reader:
         lines: dict[int, LogProbs] = {}
         for batch in _batches(pages, batch_size):
             images = np.stack([pages[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
-            log_probs = tempered(pieces.infer(self.model, images), self.model.spec.temperature)  # (T, N, C)
+            log_probs = pieces.posteriors(self.model, images)  # (T, N, C)
             lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
         return [lines[position] for position in range(len(pages))]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ocrnn.decoding.ctc import Span, log_probabilities, tempered
+from ocrnn.decoding.ctc import Span, log_probabilities
 from ocrnn.image import Line
 from ocrnn.model.runtime import Model
 from ocrnn.transcribe import pieces
@@ -114,7 +114,7 @@ def _scores(
     model: Model, images: npt.NDArray[np.float32], classes: Sequence[int], spans: Sequence[Span]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Log-probability (N,) of the text in each prepared line (N, 1, H, W), and the highest of each character (N, S)."""
-    log_probs = tempered(pieces.infer(model, images), model.spec.temperature)  # (T, N, C)
+    log_probs = pieces.posteriors(model, images)  # (T, N, C)
     text = log_probabilities([log_probs[:, n] for n in range(len(images))], [classes] * len(images))
     each = np.zeros((len(images), len(classes)))
     for place, (number, (first, last)) in enumerate(zip(classes, spans, strict=True)):

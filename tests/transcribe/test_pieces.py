@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ocrnn.decoding.ctc import tempered
 from ocrnn.image import load_lines, stretched
 from ocrnn.metrics import score
 from ocrnn.spec import Architecture
 from ocrnn.transcribe import pieces
-from ocrnn.transcribe.pieces import OVERLAP, PIECE, WIDEST, cut, infer, stitched
+from ocrnn.transcribe.pieces import OVERLAP, PIECE, WIDEST, cut, posteriors, stitched
 from ocrnn.transcribe.reader import Reader
 
 if TYPE_CHECKING:
@@ -45,14 +46,22 @@ def lines(bars: Bars, *texts: str, width: int) -> Array:
 def test_a_network_that_looks_at_one_frame_at_a_time_reads_the_same_in_pieces(bars: Bars, width: int) -> None:
     images = lines(bars, "0123456789" * 30, "27182818" * 40, width=width)
     watched = Watched(bars)
-    assert np.array_equal(infer(watched, images), bars.infer(images))
+    assert np.array_equal(posteriors(watched, images), bars.infer(images))
     assert max(watched.widths) <= PIECE + OVERLAP
+
+
+def test_wide_lines_are_as_calibrated_as_narrow_ones(bars: Bars) -> None:
+    warm = type(bars)(temperature=2.5)
+    images = lines(bars, "0123456789" * 30, width=6144)
+    expected = tempered(bars.infer(images), 2.5)
+    assert np.array_equal(posteriors(warm, images), expected)
+    assert not np.allclose(posteriors(bars, images), expected)
 
 
 def test_lines_up_to_a_width_are_read_whole(bars: Bars) -> None:
     images = lines(bars, "407", "1", width=WIDEST)
     watched = Watched(bars)
-    assert np.array_equal(infer(watched, images), bars.infer(images))
+    assert np.array_equal(posteriors(watched, images), bars.infer(images))
     assert watched.widths == [WIDEST]
 
 
