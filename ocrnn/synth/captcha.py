@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -50,19 +48,18 @@ def strew(ink: Ink, rng: np.random.Generator) -> None:
         return int(rng.integers(width)), int(rng.integers(height))
 
     strength, thick = float(rng.choice([1, rng.uniform(0.2, 0.6)])), int(rng.integers(1, 2 + height // 20))
+    strewn = np.zeros_like(ink)  # a layer of its own, of which the stronger stays: what is pale hides nothing
     for _ in range(int(rng.choice([0, 0, 2, 6, 14]))):
-        _over(ink, lambda layer: cv2.line(layer, point(), point(), strength, 1, cv2.LINE_AA))
+        cv2.line(strewn, point(), point(), strength, 1, cv2.LINE_AA)
     for _ in range(int(rng.choice([0, 0, 1, 2]))):
         # A parabola through three points is bent as the curves of captchas are.
         at = np.linspace(0, 1, 40)[:, None]
         first, middle, last = (np.array(point()) for _ in range(3))
-        curve = (1 - at) ** 2 * first + 2 * at * (1 - at) * middle + at**2 * last
-        path = curve.round().astype(np.int32)
-        _over(ink, lambda layer, path=path: cv2.polylines(layer, [path], False, 1.0, thick, cv2.LINE_AA))
-    specks = int(rng.choice([0, 0, 15, 50]) * width / (3 * height))
-    for _ in range(specks):
-        size = int(rng.integers(0, 2 + height // 30))
-        _over(ink, lambda layer, size=size: cv2.circle(layer, point(), size, float(rng.uniform(0.2, 1)), -1))
+        path = (1 - at) ** 2 * first + 2 * at * (1 - at) * middle + at**2 * last
+        cv2.polylines(strewn, [path.round().astype(np.int32)], False, 1.0, thick, cv2.LINE_AA)
+    for _ in range(int(rng.choice([0, 0, 15, 50]) * width / (3 * height))):
+        cv2.circle(strewn, point(), int(rng.integers(0, 2 + height // 30)), float(rng.uniform(0.2, 1)), -1)
+    np.maximum(ink, strewn, out=ink)
 
 
 def lay(ink: Ink, rng: np.random.Generator) -> Grey:
@@ -73,10 +70,3 @@ def lay(ink: Ink, rng: np.random.Generator) -> Grey:
         raster[:: max(2, pitch // 2), ::pitch] = raster[pitch // 2 :: max(2, pitch // 2) * 2, pitch // 2 :: pitch] = 1
         ink = np.maximum(ink, raster * np.float32(rng.uniform(0.1, 0.5)))
     return degrade.lay(ink, rng, contrast=(0.5, 1.0), texture=float(rng.choice([0, 0, 0.3, 0.3, 1.0])))
-
-
-def _over(ink: Ink, stroke: Callable[[Ink], object]) -> None:
-    """Draw something on a layer of its own and keep the stronger: what is pale hides nothing."""
-    layer = np.zeros_like(ink)
-    stroke(layer)
-    np.maximum(ink, layer, out=ink)
