@@ -222,34 +222,32 @@ def _teach(
         if stop.is_set():
             raise SystemExit(INTERRUPTED)
         return
-    _introduce(run, quiet=quiet, verbose=verbose)
-    if show_augmented:
-        save_sheet(show_augmented, run.plan(1), run.spec, run.settings.seed)
     report = Report(run)
     told: str | None = None
-    with (
-        _asked_to_stop() as stop,
-        Board(run.options.out) if log_to else nullcontext() as board,
-        progress_bar(None, "lines", shown=not quiet) as bar,
-    ):
-        for event in run.events(stop):
-            if isinstance(event, Step):
-                bar.total, bar.n = event.of, event.lines
-                bar.set_postfix_str(f"loss {event.loss:.3f}, {event.progress:.0%} of the run", refresh=False)
-                bar.update(0)
-                continue
-            if board is not None:
-                board.add(event, run.validation)
-            if event.history:
-                save_history(run.options.out, event.history)
-            if not quiet:
-                bar.write(_row(event), file=sys.stderr)
-            advice = explain(run.epochs, learning_rate=run.settings.learning_rate, lines=len(run.training))
-            report.add(event, advice)
-            if advice and advice != told:
-                bar.write(f"ocrnn: {advice}", file=sys.stderr)
-            told = advice
-            bar.reset()
+    # Before the first word: who reads it may ask to stop at once.
+    with _asked_to_stop() as stop, Board(run.options.out) if log_to else nullcontext() as board:
+        _introduce(run, quiet=quiet, verbose=verbose)
+        if show_augmented:
+            save_sheet(show_augmented, run.plan(1), run.spec, run.settings.seed)
+        with progress_bar(None, "lines", shown=not quiet) as bar:
+            for event in run.events(stop):
+                if isinstance(event, Step):
+                    bar.total, bar.n = event.of, event.lines
+                    bar.set_postfix_str(f"loss {event.loss:.3f}, {event.progress:.0%} of the run", refresh=False)
+                    bar.update(0)
+                    continue
+                if board is not None:
+                    board.add(event, run.validation)
+                if event.history:
+                    save_history(run.options.out, event.history)
+                if not quiet:
+                    bar.write(_row(event), file=sys.stderr)
+                advice = explain(run.epochs, learning_rate=run.settings.learning_rate, lines=len(run.training))
+                report.add(event, advice)
+                if advice and advice != told:
+                    bar.write(f"ocrnn: {advice}", file=sys.stderr)
+                told = advice
+                bar.reset()
     if run.epochs:
         ended = "stopped and saved" if stop.is_set() else f"{run.epochs[-1].stopped}; {verdict(run.epochs)}"
         report.close(ended, run.outcome.remarks() if run.outcome else ())

@@ -168,7 +168,7 @@ def test_asked_to_stop_it_saves_and_goes_on_later(lines: Path, tmp_path: Path) -
         assert run.stderr is not None
         while "network from nothing" not in run.stderr.readline():
             assert run.poll() is None
-        time.sleep(0.7)  # into the training, which takes three seconds
+        time.sleep(0.3)  # into the training, which takes three seconds
         run.send_signal(signal.SIGTERM)
         rest = run.stderr.read()
         assert run.wait(60) == 130
