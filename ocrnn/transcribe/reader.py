@@ -142,7 +142,7 @@ class Reader:
         regex: str | None = None,
         lm: str | Path | None = None,
         lm_weight: float = WEIGHT,
-        turn: Turn = "none",
+        turn: Turn = "tall",
         frames: Frames = "pages",
         jobs: int = 1,
         max_pixels: int = MAX_PIXELS,
@@ -156,8 +156,9 @@ class Reader:
         what would stand there; `lexicon_cost` is what a word outside of it costs, as a natural logarithm; `regex` has
         to match the whole text; `lm` is a language model, an ARPA file, which counts `lm_weight` where the picture
         counts 1. All of these take the beam too: the decoder is otherwise "greedy".
-        With `turn` "auto", a tall picture is read turned by a right angle either way, a wide one also on its head where
-        it is doubtful as it came, and the reading with more evidence stays.
+        A picture 2.5 times as high as wide is also read turned by a right angle either way, unless `turn` is "none";
+        with "auto" any tall one is, and a wide one on its head where it is doubtful as it came. The reading with more
+        evidence stays.
         With `frames` "fuse" all pages of a picture show one line and give one reading; a video always does.
         Raises UsageError for options that contradict one another.
         """
@@ -213,7 +214,7 @@ class Reader:
         regex: str | None = None,
         lm: str | Path | None = None,
         lm_weight: float = WEIGHT,
-        turn: Turn = "none",
+        turn: Turn = "tall",
         frames: Frames = "pages",
         jobs: int | None = None,
         threads: int | None = None,
@@ -369,7 +370,7 @@ class Reader:
 
     def _prepared(self, grey: Grey, title: str, made: Callable[..., _Page]) -> _Page:
         """The page made of a picture's line, with those of the other ways it may have to be turned."""
-        angles = turning.turns(*grey.shape) if self._turn == "auto" else (0,)
+        angles = turning.turns(*grey.shape, self._turn)
         tries = []
         for angle in angles:
             try:

@@ -73,7 +73,7 @@ def test_only_many_sure_characters_are_sure() -> None:
 
 def test_angles_by_shape() -> None:
     for height, width in itertools.product((10, 100, 1000), repeat=2):
-        found = turns(height, width)
+        found = turns(height, width, "auto")
         assert (0 in found) == (height <= width)
         assert (90 in found) == (270 in found) == (height > width)
         assert (180 in found) == (height <= width)
@@ -82,7 +82,7 @@ def test_angles_by_shape() -> None:
 @pytest.mark.parametrize("angle", ANGLES)
 def test_sample_lines_read_upright_however_they_lie(latin: str, root: Path, angle: int) -> None:
     reader = Reader.open(latin, threads=1, turn="auto")
-    plain = Reader.open(latin, threads=1)
+    plain = Reader.open(latin, threads=1, turn="none")
     for path in sorted((root / "samples").glob("*.png")):
         (grey,) = load_lines(path)
         found = reader.read(turned(grey, -angle))
@@ -93,10 +93,15 @@ def test_sample_lines_read_upright_however_they_lie(latin: str, root: Path, angl
         assert replace(found, turned_deg=0, width_px=grey.shape[1], height_px=grey.shape[0]) == as_it_should
 
 
-def test_nothing_is_turned_unless_asked(latin: str, drawn: npt.NDArray[np.uint8]) -> None:
+def test_unless_asked_only_what_is_far_higher_than_wide_is_turned(latin: str, drawn: npt.NDArray[np.uint8]) -> None:
     reader = Reader.open(latin, threads=1)
     assert reader.read(turned(drawn, 180)).turned_deg == 0
-    with pytest.raises(UsageError, match="'left'.*none, auto"):
+    assert reader.read(turned(drawn, 270)).turned_deg == 90
+    assert replace(reader.read(turned(drawn, 270)), turned_deg=0).text == reader.read(drawn).text
+    assert turns(24, 10, "tall") == (0,)
+    assert turns(25, 10, "tall") == (0, 90, 270)
+    assert Reader.open(latin, threads=1, turn="none").read(turned(drawn, 270)).turned_deg == 0
+    with pytest.raises(UsageError, match="'left'.*none, tall, auto"):
         Reader(reader.model, turn="left")  # type: ignore[arg-type]
 
 
@@ -107,5 +112,5 @@ def test_a_line_that_is_too_wide_once_it_is_turned_is_refused_by_the_limit(latin
 
 
 def test_examples_run() -> None:
-    assert doctest.testmod(turning)[:2] == (0, 1)
+    assert doctest.testmod(turning)[:2] == (0, 2)
     assert doctest.testmod(reading_module)[:2] == (0, 1)
