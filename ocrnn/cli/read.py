@@ -183,9 +183,9 @@ def command(
     words and characters of the lines that were read. -o DIR takes the copy; it is changed in its place only where -o
     leads there and --overwrite is given.
 
-    A picture that seems to hold several lines is read as if it were one and warned of: cut it first. One that is 2.5
-    times as high as wide is also read turned by a right angle either way; with --turn auto any tall one is, and a wide
-    one on its head where it is doubtful.
+    A picture that seems to hold several lines is read as if it were one and warned of: cut it first. One that is over
+    2.5 times as high as wide is also read turned by a right angle either way; with --turn auto any tall one is, and a
+    wide one on its head where it is doubtful.
 
     A video that is named, and with --frames fuse an animated picture, is one line filmed: up to 64 of its frames,
     evenly spread, give the text that fits them all best. They have to be cut to the line.

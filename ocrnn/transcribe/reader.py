@@ -156,9 +156,9 @@ class Reader:
         what would stand there; `lexicon_cost` is what a word outside of it costs, as a natural logarithm; `regex` has
         to match the whole text; `lm` is a language model, an ARPA file, which counts `lm_weight` where the picture
         counts 1. All of these take the beam too: the decoder is otherwise "greedy".
-        A picture 2.5 times as high as wide is also read turned by a right angle either way, unless `turn` is "none";
-        with "auto" any tall one is, and a wide one on its head where it is doubtful as it came. The reading with more
-        evidence stays.
+        A picture over 2.5 times as high as wide is also read turned by a right angle either way, unless `turn` is
+        "none"; with "auto" any tall one is, and a wide one on its head where it is doubtful as it came. The reading
+        with more evidence stays.
         With `frames` "fuse" all pages of a picture show one line and give one reading; a video always does.
         Raises UsageError for options that contradict one another.
         """

@@ -34,14 +34,14 @@ _LEAST = -3.0
 def turns(height: int, width: int, turn: Turn) -> tuple[int, ...]:
     """Angles to try for a picture of this size, the likeliest first; 0 wherever the picture may be as it should.
 
-    "tall" tries other angles only where a picture is 2.5 times as high as wide: that costs other lines nothing.
+    "tall" tries other angles only where a picture is over 2.5 times as high as wide: that costs other lines nothing.
 
     >>> turns(40, 400, "auto"), turns(50, 30, "auto"), turns(400, 40, "auto")
     ((0, 180), (0, 90, 270), (90, 270))
     >>> turns(40, 400, "tall"), turns(50, 30, "tall"), turns(400, 40, "tall")
     ((0,), (0,), (90, 270))
     """
-    if turn == "none" or (turn == "tall" and height < _STANDING * width):
+    if turn == "none" or (turn == "tall" and height <= _STANDING * width):
         return (0,)
     if height > _VERY_TALL * width:
         return (90, 270)

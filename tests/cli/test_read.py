@@ -344,7 +344,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "regex": None,
             "lm": None,
             "lm_weight": WEIGHT,
-            "turn": "none",
+            "turn": "tall",
             "frames": "pages",
             "jobs": 1,
             "threads": None,

@@ -98,8 +98,8 @@ def test_unless_asked_only_what_is_far_higher_than_wide_is_turned(latin: str, dr
     assert reader.read(turned(drawn, 180)).turned_deg == 0
     assert reader.read(turned(drawn, 270)).turned_deg == 90
     assert replace(reader.read(turned(drawn, 270)), turned_deg=0).text == reader.read(drawn).text
-    assert turns(24, 10, "tall") == (0,)
-    assert turns(25, 10, "tall") == (0, 90, 270)
+    assert turns(25, 10, "tall") == (0,)
+    assert turns(26, 10, "tall") == (0, 90, 270)
     assert Reader.open(latin, threads=1, turn="none").read(turned(drawn, 270)).turned_deg == 0
     with pytest.raises(UsageError, match="'left'.*none, tall, auto"):
         Reader(reader.model, turn="left")  # type: ignore[arg-type]
