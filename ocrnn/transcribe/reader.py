@@ -370,9 +370,9 @@ class Reader:
 
     def _prepared(self, grey: Grey, title: str, made: Callable[..., _Page]) -> _Page:
         """The page made of a picture's line, with those of the other ways it may have to be turned."""
-        angles = turning.turns(*grey.shape, self._turn)
+        height, width = grey.shape
         tries = []
-        for angle in angles:
+        for angle in turning.turns(height, width, self._turn):
             try:
                 tries.append(self._upright(turning.turned(grey, angle), title, partial(made, turned_deg=angle)))
             except ImageError as error:  # what is too wide for a line lying may make a good one standing
