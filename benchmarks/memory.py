@@ -6,7 +6,8 @@ For each number of lines it makes shards of small pictures, all different, and i
 `ocrnn train` does with them before and while it learns: look through the labels, check every line, split, plan an
 epoch, and make batches, as many as hold `--drawn` lines, from its beginning and from its middle. There is no
 network: its memory does not know how many lines there are. Peak memory is that of the process, less what it has once
-everything is imported. A million lines take 2 GB of disk; --folder says where.
+everything is imported; seconds are those of the processor, whatever else is at work. A million lines take 2 GB of disk;
+--folder says where.
 """
 
 from __future__ import annotations
@@ -87,11 +88,11 @@ def measured(folder: Path, drawn: int) -> dict[str, object]:
     from ocrnn.training.batches import CHUNK, Position, RealLines, batches, permuted
 
     spec = ModelSpec(Charset("0123456789"), LineFormat(), Architecture.named("fast"))
-    start_mb, clock, seconds = peak_mb(), time.perf_counter(), {}
+    start_mb, clock, seconds = peak_mb(), time.process_time(), {}
 
     def done(part: str) -> None:
         nonlocal clock
-        seconds[part], clock = round(time.perf_counter() - clock, 1), time.perf_counter()
+        seconds[part], clock = round(time.process_time() - clock, 1), time.process_time()
 
     samples = read_labels(folder).samples
     done("look through")
