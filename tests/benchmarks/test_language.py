@@ -82,7 +82,7 @@ def test_other_decoders_get_the_same_posteriors(root: Path, folder: Path, bars_f
     rows = cells(run(root, folder, bars_file, "--peers", str(python)).stdout)
     (row,) = [row for row in rows if row[1:2] == ["fast-ctc-decode"]]
     assert row[2:4] == ["20.00", "+0.00 to +0.00"]
-    assert float(row[4]) > 0
+    assert float(row[4]) >= 0  # so quick that it may be rounded away
 
 
 def test_a_text_that_holds_the_lines_is_refused(root: Path, folder: Path, bars_file: str) -> None:
