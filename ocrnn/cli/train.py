@@ -117,7 +117,7 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
     "--lr",
     type=click.FloatRange(min=0, min_open=True),
     metavar="X",
-    help="Highest learning rate.  [default: 0.002; 0.001 with --from]",
+    help="Highest learning rate.  [default: 0.002; 0.001 with --from; 0.0005 for a paper network]",
 )
 @click.option(
     "-b", "--batch", type=click.IntRange(min=1), default=24, show_default=True, metavar="N", help="Lines in a batch."
@@ -242,7 +242,12 @@ def _teach(
                     save_history(run.options.out, event.history)
                 if not quiet:
                     bar.write(_row(event), file=sys.stderr)
-                advice = explain(run.epochs, learning_rate=run.settings.learning_rate, lines=len(run.training))
+                advice = explain(
+                    run.epochs,
+                    learning_rate=run.settings.learning_rate,
+                    usual=run.usual_rate,
+                    lines=len(run.training),
+                )
                 report.add(event, advice)
                 if advice and advice != told:
                     bar.write(f"ocrnn: {advice}", file=sys.stderr)

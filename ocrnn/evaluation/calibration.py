@@ -56,7 +56,8 @@ class Reliability:
     `error` is the expected calibration error over `bins` of equal count: the mean distance between the confidence of a
     bin and the share of it that is right. Chance alone makes it more than 0: a reader whose confidence is the truth
     would show `by_chance` on so many lines with these confidences, and less than `chance_high` 39 times in 40.
-    `low` to `high` is the 95 % bootstrap interval of what the error would be without chance.
+    `low` to `high` is the 95 % bootstrap interval of what the error would be without chance. `whole` is all lines as
+    one bin: few lines suffice to tell its confidence from the share that is right.
     """
 
     lines: int
@@ -65,12 +66,18 @@ class Reliability:
     high: float
     by_chance: float
     chance_high: float
+    whole: Bin
     bins: tuple[Bin, ...]
 
     @property
     def proven(self) -> bool:
         """Tell whether the error is more than chance would make of a calibrated reader."""
         return self.error > self.chance_high
+
+    @property
+    def leaning(self) -> int:
+        """1 where the reader is surer than right on the whole, -1 where it is too modest, 0 where neither is proven."""
+        return (self.whole.confidence > self.whole.high) - (self.whole.confidence < self.whole.low)
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,9 @@ def reliability(confidences: Iterable[float], right: Iterable[bool], *, bins: in
     high, low = (max(0.0, 2 * error - float(np.quantile(drawn, share))) for share in (0.025, 0.975))
     low = 0.0 if error <= chance_high else low
     counted = zip(np.split(said, edges[1:]), np.split(true, edges[1:]), strict=True)
-    return Reliability(len(said), error, low, high, by_chance, chance_high, tuple(_bin(*part) for part in counted))
+    return Reliability(
+        len(said), error, low, high, by_chance, chance_high, _bin(said, true), tuple(_bin(*part) for part in counted)
+    )
 
 
 def caught(confidences: Sequence[float], edits: Sequence[int], share: float) -> tuple[int, float, float]:

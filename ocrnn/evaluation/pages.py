@@ -11,7 +11,7 @@ from ocrnn.evaluation.alignment import visible
 from ocrnn.evaluation.compare import Comparison
 from ocrnn.evaluation.diagram import LEGEND, diagram
 from ocrnn.evaluation.pair import pair
-from ocrnn.evaluation.report import REVIEWED, balance, contexts, figures, gap_of, rates, reliabilities, verdict
+from ocrnn.evaluation.report import LEANING, REVIEWED, balance, contexts, figures, gap_of, rates, reliabilities, verdict
 from ocrnn.evaluation.score import Evaluation
 from ocrnn.evaluation.suspects import Suspect
 
@@ -107,15 +107,16 @@ def _confidence(evaluation: Evaluation) -> Iterator[str]:
     yield "<h2>Is the confidence true?</h2>"
     rows = [
         (name.replace("calibration error", "of lines").strip(), f"{100 * each.error:.2f} %",
-         f"{100 * each.low:.2f} to {100 * each.high:.2f}", f"{100 * each.by_chance:.2f} %")
+         f"{100 * each.low:.2f} to {100 * each.high:.2f}",
+         f"{100 * each.by_chance:.2f}, {100 * each.chance_high:.2f}")
         for name, each in reliabilities(evaluation)
     ]  # fmt: skip
-    yield page.table(("calibration error", "", "95 %", "by chance alone"), rows)
+    yield page.table(("calibration error", "", "95 %", "by chance, seldom over"), rows)
     yield f"<figure>{diagram(found)}<figcaption>{LEGEND}</figcaption></figure>"
     bins = [
-        (f"{each.confidence:.3f}", each.lines, f"{100 * each.right:.1f} %",
+        (f"{each.confidence:.3f}", f"{each.lines}{told}", f"{100 * each.right:.1f} %",
          f"{100 * each.low:.1f} to {100 * each.high:.1f}")
-        for each in found.bins
+        for each, told in (*((each, "") for each in found.bins), (found.whole, f", all{LEANING[found.leaning]}"))
     ]  # fmt: skip
     yield page.table(("mean confidence", "lines", "right", "95 %"), bins)
     yield "<h2>What a review would find</h2>"

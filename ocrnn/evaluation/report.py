@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ocrnn.evaluation.alignment import visible
 
 if TYPE_CHECKING:
-    from ocrnn.evaluation.calibration import Reliability
+    from ocrnn.evaluation.calibration import Bin, Reliability
     from ocrnn.evaluation.compare import Comparison, Difference
     from ocrnn.evaluation.confusions import Confusion
     from ocrnn.evaluation.score import Evaluation, ReadSample
@@ -21,6 +21,7 @@ SCHEMA = 1
 """Number of the form of the json; it rises when a key changes its meaning or goes."""
 REVIEWED = 0.05
 """Share of lines, the most doubtful ones, that a person would look through."""
+LEANING = {-1: ": too modest", 0: "", 1: ": too sure"}
 
 
 def table(score: Score) -> str:
@@ -52,18 +53,16 @@ def confidence_table(evaluation: Evaluation) -> str:
     confidence  lines     right   95 %
        80.00 %     10   90.00 %   59.58 to 98.21
        80.00 %     10   90.00 %   59.58 to 98.21
-    calibration error   10.00 %   95 %: 0.00 to 20.00; chance alone makes 9.64
+       80.00 %     20   90.00 %   69.90 to 97.21   all
+    calibration error   10.00 %   95 %: 0.00 to 20.00; chance alone makes 9.64, seldom over 20.00
     most doubtful 5 %          1 line: 50 % of the wrong lines, 50 % of the wrong characters
     """
     found = evaluation.reliability()
     if found is None:
         return ""
     rows = [f"{'confidence':>10}  {'lines':>5}  {'right':>8}   95 %"]
-    rows += [
-        f"{100 * each.confidence:>8.2f} %  {each.lines:>5}  {100 * each.right:>6.2f} %   "
-        f"{100 * each.low:.2f} to {100 * each.high:.2f}"
-        for each in found.bins
-    ]
+    rows += [_reliable(each) for each in found.bins]
+    rows.append(f"{_reliable(found.whole)}   all{LEANING[found.leaning]}")
     rows += [f"{name:<18}{100 * each.error:>7.2f} %   {chance(each)}" for name, each in reliabilities(evaluation)]
     looked, lines, characters = evaluation.caught(REVIEWED)
     rows.append(
@@ -159,7 +158,7 @@ def to_json(evaluation: Evaluation, suspects: Sequence[Suspect], worst: int) -> 
 def chance(found: Reliability) -> str:
     """What the calibration error has to be held against."""
     interval = f"95 %: {100 * found.low:.2f} to {100 * found.high:.2f}"
-    return f"{interval}; chance alone makes {100 * found.by_chance:.2f}"
+    return f"{interval}; chance alone makes {100 * found.by_chance:.2f}, seldom over {100 * found.chance_high:.2f}"
 
 
 def figures(score: Score) -> tuple[tuple[str, float, str], ...]:
@@ -293,6 +292,11 @@ def reliabilities(evaluation: Evaluation) -> list[tuple[str, Reliability]]:
         ("  of characters", evaluation.character_reliability()),
     ]
     return [(name, each) for name, each in found if each is not None]
+
+
+def _reliable(found: Bin) -> str:
+    interval = f"{100 * found.low:.2f} to {100 * found.high:.2f}"
+    return f"{100 * found.confidence:>8.2f} %  {found.lines:>5}  {100 * found.right:>6.2f} %   {interval}"
 
 
 def _fields(line: ReadSample) -> dict[str, object]:

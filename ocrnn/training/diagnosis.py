@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from ocrnn.training.loop import Epoch
-from ocrnn.training.run import FINE_TUNING_RATE, LEARNING_RATE
 
 _FLAT_EPOCHS = 5
 _FLAT_GAIN = 0.02
@@ -14,46 +13,47 @@ _NOISE = 0.2
 """Nats per character by which a loss may rise of itself: near 0, one hard batch more than doubles it."""
 _BLANK_EPOCHS = 6
 """Every CTC network begins by reading nothing; on a thousand lines an epoch it is past that before."""
-_LOW_RATE, _HIGH_RATE = LEARNING_RATE / 50, LEARNING_RATE * 5
+_FAR_BELOW, _FAR_ABOVE = 1 / 50, 5
+"""Times the usual learning rate, from where on a fault is put down to it."""
 _FEW_LINES = 300
 
 
-def explain(epochs: Sequence[Epoch], *, learning_rate: float, lines: int) -> str | None:
+def explain(epochs: Sequence[Epoch], *, learning_rate: float, usual: float, lines: int) -> str | None:
     """One sentence on what is wrong with a run so far and what to do, None while nothing is.
 
     `epochs` are those of this run in order; the newest is judged against the ones before it. `learning_rate` is the
-    highest of the run, `lines` how many there are to learn from.
+    highest of the run, `usual` that of such runs, `lines` how many there are to learn from.
     """
     learned = [epoch for epoch in epochs if epoch.number > 0]
     if not learned:
         return None
     return (
-        _exploding(epochs, learned, learning_rate)
-        or _silent(learned, learning_rate)
-        or _standing(learned, learning_rate)
+        _exploding(epochs, learned, learning_rate, usual)
+        or _silent(learned, learning_rate, usual)
+        or _standing(learned, learning_rate, usual)
         or _by_heart(learned, lines)
     )
 
 
-def _exploding(epochs: Sequence[Epoch], learned: Sequence[Epoch], learning_rate: float) -> str | None:
+def _exploding(epochs: Sequence[Epoch], learned: Sequence[Epoch], learning_rate: float, usual: float) -> str | None:
     """The loss jumps up, or the first epoch undid what the model knew that it started from."""
     losses = [epoch.loss for epoch in learned]
     lowest = min(losses[:-1], default=math.inf)
     if not losses[-1] < max(2 * lowest, lowest + _NOISE):
         jumped = f"the training loss explodes: it jumped from {lowest:.2f} to {losses[-1]:.2f}"
-        return _blamed(jumped, learning_rate) or f"{jumped}; try --lr {learning_rate / 3:.1g}"
+        return _blamed(jumped, learning_rate, usual) or f"{jumped}; try --lr {learning_rate / 3:.1g}"
     if epochs[0].number == 0:
         before, after = epochs[0].score.cer, min(epoch.score.cer for epoch in learned)
-        if after > max(2 * before, before + _NOISE) and learning_rate > FINE_TUNING_RATE:
+        if after > max(2 * before, before + _NOISE) and learning_rate > usual:
             return (
                 f"the learning rate of {learning_rate:g} is too high to go on from a model: it read with "
                 f"CER {before:.1%} and now with {learned[-1].score.cer:.1%}; "
-                f"try --lr {min(learning_rate / 3, FINE_TUNING_RATE):.1g}"
+                f"try --lr {min(learning_rate / 3, usual):.1g}"
             )
     return None
 
 
-def _silent(learned: Sequence[Epoch], learning_rate: float) -> str | None:
+def _silent(learned: Sequence[Epoch], learning_rate: float, usual: float) -> str | None:
     """Nothing but blanks comes out, and the loss does not fall any more."""
     newest = learned[-1]
     empty = sum(not reading for _, reading in newest.pairs) / max(1, len(newest.pairs))
@@ -63,13 +63,14 @@ def _silent(learned: Sequence[Epoch], learning_rate: float) -> str | None:
         f"after {len(learned)} epochs the model still reads nothing on {empty:.0%} of the validation lines, "
         f"and the training loss stands still at {newest.loss:.2f}"
     )
-    return _blamed(silent, learning_rate) or (
+    return _blamed(silent, learning_rate, usual) or (
         f"{silent}: every CTC network starts so, but this one should be past it; "
-        "check that the labels belong to their pictures, start --from a model, or give it more lines and epochs"
+        "check that the labels belong to their pictures, start --from a model, give it more lines and epochs, "
+        f"or try --lr {learning_rate / 4:.1g}"
     )
 
 
-def _standing(learned: Sequence[Epoch], learning_rate: float) -> str | None:
+def _standing(learned: Sequence[Epoch], learning_rate: float, usual: float) -> str | None:
     """The loss stands still where it should not."""
     newest = learned[-1]
     if newest.score.cer < 0.5 or len(learned) <= 2 * _FLAT_EPOCHS or not _is_flat(learned, _FLAT_EPOCHS):
@@ -78,7 +79,7 @@ def _standing(learned: Sequence[Epoch], learning_rate: float) -> str | None:
         f"the training loss has stood still at {newest.loss:.2f} for {_FLAT_EPOCHS} epochs "
         "and most characters are wrong"
     )
-    return _blamed(standing, learning_rate) or (
+    return _blamed(standing, learning_rate, usual) or (
         f"{standing}; check that the labels belong to their pictures (--show-augmented shows some), "
         f"start --from a model, or try --lr {learning_rate / 3:.1g}"
     )
@@ -117,11 +118,11 @@ def _is_flat(learned: Sequence[Epoch], over: int) -> bool:
     return learned[-1].loss > learned[-over - 1].loss * (1 - _FLAT_GAIN)
 
 
-def _blamed(fault: str, learning_rate: float) -> str | None:
+def _blamed(fault: str, learning_rate: float, usual: float) -> str | None:
     """The fault put down to the learning rate, where that is far from the usual one."""
-    if not _LOW_RATE <= learning_rate <= _HIGH_RATE:
-        far = "high" if learning_rate > _HIGH_RATE else "low"
-        return f"{fault}: the learning rate of {learning_rate:g} is too {far}; try --lr {LEARNING_RATE:g}"
+    if not _FAR_BELOW <= learning_rate / usual <= _FAR_ABOVE:
+        far = "high" if learning_rate > usual else "low"
+        return f"{fault}: the learning rate of {learning_rate:g} is too {far}; try --lr {usual:g}"
     return None
 
 

@@ -44,6 +44,9 @@ NewCharacters = Literal["add", "drop", "fail"]
 
 LEARNING_RATE = 2e-3
 FINE_TUNING_RATE = 1e-3
+PLAIN_RATE = 5e-4
+"""At most, without a shortcut head, which else brings a network past the blanks that CTC begins with: at 2e-3 that of
+2015 read none of the digits of `samples/digits` in five rounds, at this most of them after two."""
 LEAST_LINES = 1000
 """Lines of an epoch: a smaller set is gone through several times, each time augmented anew."""
 _MOST_TEXTS = 100_000
@@ -55,8 +58,8 @@ class Options:
     """What `ocrnn train` was asked for; every field is the option of that name.
 
     `data` are folders of labelled lines. `freeze` names parts with commas (`tuning.parts`), `rehearse` is a share from
-    0 to below 1; both need `from_model`. `batch` is lines of mean width in a batch. `lr` None takes 2e-3 from nothing,
-    1e-3 from a model. `augment` None leaves lines as they are. With neither `epochs` nor `minutes`, 60 epochs.
+    0 to below 1; both need `from_model`. `batch` is lines of mean width in a batch. `lr` None takes the
+    `usual_rate`. `augment` None leaves lines as they are. With neither `epochs` nor `minutes`, 60 epochs.
     """
 
     data: tuple[Path, ...]
@@ -163,7 +166,7 @@ class Run:
             sources += (SynthLines(own_kind, len(sources) * options.rehearse / (1 - options.rehearse)),)
         return cls(
             options,
-            _settings(options, report.widths),
+            _settings(options, spec.architecture, report.widths),
             network,
             spec,
             train_lines,
@@ -176,6 +179,11 @@ class Run:
             team,
             report.remarks,
         )
+
+    @property
+    def usual_rate(self) -> float:
+        """Highest learning rate of such a run unless another is asked for."""
+        return usual_rate(self.spec.architecture, from_model=self.options.from_model is not None)
 
     @property
     def added(self) -> str:
@@ -335,13 +343,19 @@ def _demand(lines: Sequence[Sample], purpose: str, options: Options, problems: S
         raise LabelError(f"{', '.join(map(str, options.data))}: no usable line {purpose}; {first}")
 
 
-def _settings(options: Options, widths: Sequence[int]) -> Settings:
-    """How the loop is to teach lines of these widths W in pixels."""
+def usual_rate(architecture: Architecture, *, from_model: bool) -> float:
+    """Highest learning rate that suits such a network where none is asked for."""
+    rate = FINE_TUNING_RATE if from_model else LEARNING_RATE
+    return rate if architecture.shortcut else min(rate, PLAIN_RATE)
+
+
+def _settings(options: Options, architecture: Architecture, widths: Sequence[int]) -> Settings:
+    """How the loop is to teach such a network lines of these widths W in pixels."""
     return Settings(
         epochs=options.epochs if options.epochs or options.minutes else 60,
         minutes=options.minutes,
         patience=options.patience,
-        learning_rate=options.lr or (FINE_TUNING_RATE if options.from_model else LEARNING_RATE),
+        learning_rate=options.lr or usual_rate(architecture, from_model=options.from_model is not None),
         columns=max(int(np.max(widths)), round(options.batch * float(np.mean(widths)))),
         precision=options.precision,
         seed=options.seed,

@@ -167,6 +167,18 @@ def test_what_chance_does_is_told_from_what_is_wrong(
     assert inside >= 32
 
 
+def test_a_lean_that_bins_are_too_few_for_shows_on_the_whole() -> None:
+    rng = np.random.default_rng(5)
+    said = rng.uniform(0.2, 1.0, 200)
+    for off, leaning in ((0.1, 1), (0.0, 0), (-0.1, -1)):
+        chance = rng.random(200)
+        found = reliability(said, chance < np.clip(said - off, 0, 1))
+        assert found.leaning == leaning
+        assert found.whole.lines == 200
+        assert found.whole.confidence == pytest.approx(said.mean())
+        assert found.whole.right == np.mean(chance < said - off)
+
+
 def test_a_review_finds_what_stands_among_the_doubtful() -> None:
     assert caught([0.1, 0.2, 0.3, 0.4], [1, 0, 0, 3], 0.5) == (2, 0.5, 0.25)
     assert caught([0.1] * 20, [0] * 20, 0.05) == (1, 0.0, 0.0)

@@ -13,6 +13,7 @@ from ocrnn.spec import ModelSpec
 from ocrnn.training.batches import RealLines, permuted
 from ocrnn.training.diagnosis import explain, verdict
 from ocrnn.training.loop import Epoch, Settings, train
+from ocrnn.training.run import FINE_TUNING_RATE, LEARNING_RATE
 
 
 def epochs(losses: Sequence[float], readings: Sequence[str], first: int = 1) -> list[Epoch]:
@@ -34,7 +35,7 @@ def epochs(losses: Sequence[float], readings: Sequence[str], first: int = 1) -> 
 
 
 def told(run: Sequence[Epoch]) -> str:
-    advice = explain(run, learning_rate=3e-3, lines=1000)
+    advice = explain(run, learning_rate=3e-3, usual=2e-3, lines=1000)
     assert advice is not None
     return advice
 
@@ -42,11 +43,22 @@ def told(run: Sequence[Epoch]) -> str:
 def test_a_run_that_learns_is_left_in_peace() -> None:
     readings = ["", "", "abc", "abcdef", "abcdefghi", "abcdefghij"]
     run = epochs([9, 3, 2, 1, 0.5, 0.2], readings)
-    assert all(explain(run[:count], learning_rate=3e-3, lines=1000) is None for count in range(len(run) + 1))
+    for count in range(len(run) + 1):
+        assert explain(run[:count], learning_rate=3e-3, usual=2e-3, lines=1000) is None
 
 
 def test_nothing_but_blanks_is_explained() -> None:
-    assert "still reads nothing on 100%" in told(epochs([9, 3, 2.9, 2.9, 2.9, 2.9], [""] * 6))
+    advice = told(epochs([9, 3, 2.9, 2.9, 2.9, 2.9], [""] * 6))
+    assert "still reads nothing on 100%" in advice
+    assert advice.endswith(", or try --lr 0.0008")  # a quarter of what it had
+
+
+def test_a_rate_is_held_against_what_is_usual_for_such_a_network() -> None:
+    run = epochs([9, 3, 2.9, 2.9, 2.9, 2.9], [""] * 6)
+    for usual, is_blamed in ((2e-3, False), (5e-4, True)):
+        advice = explain(run, learning_rate=3e-3, usual=usual, lines=1000)
+        assert advice is not None
+        assert advice.endswith("the learning rate of 0.003 is too high; try --lr 0.0005") == is_blamed
 
 
 def test_a_jump_of_the_loss_names_a_lower_rate() -> None:
@@ -55,7 +67,8 @@ def test_a_jump_of_the_loss_names_a_lower_rate() -> None:
 
 
 def test_a_small_loss_may_waver() -> None:
-    assert explain(epochs([2, 0.01, 0.05], ["a", "abcdefghij", "abcdefghij"]), learning_rate=3e-3, lines=9) is None
+    run = epochs([2, 0.01, 0.05], ["a", "abcdefghij", "abcdefghij"])
+    assert explain(run, learning_rate=3e-3, usual=2e-3, lines=9) is None
 
 
 def test_a_plateau_is_explained() -> None:
@@ -76,7 +89,7 @@ def test_a_rise_within_chance_is_no_learning_by_heart(wrong: int, is_named: bool
         for epoch in epochs([1 / n for n in range(1, 14)], ["abcdefghij"] * 13)
         for count in [4 if epoch.number <= 7 else wrong]
     ]
-    advice = explain(run, learning_rate=3e-3, lines=1000)
+    advice = explain(run, learning_rate=3e-3, usual=2e-3, lines=1000)
     assert (advice is not None and "by heart" in advice) == is_named
 
 
@@ -106,7 +119,8 @@ class Lesson:
             ):  # fmt: skip
                 if isinstance(event, Epoch):
                     epochs.append(event)
-                    advice.append(explain(epochs, learning_rate=rate, lines=len(lines) - 6) or "")
+                    usual = FINE_TUNING_RATE if start else LEARNING_RATE
+                    advice.append(explain(epochs, learning_rate=rate, usual=usual, lines=len(lines) - 6) or "")
         finally:
             torch.set_num_threads(threads)
         return advice

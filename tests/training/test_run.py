@@ -98,6 +98,23 @@ def test_a_smaller_charset_drops_characters_and_keeps_the_rest_in_their_order(
     assert added.dropped == ""
 
 
+def test_a_network_without_a_shortcut_gets_a_rate_that_suits_it(
+    digits: list[Sample], start: Path, tmp_path: Path
+) -> None:
+    def rate(**more: object) -> float:
+        return Run.prepare(options(digits, tmp_path / "run", resume=True, **more)).settings.learning_rate
+
+    assert rate() == 2e-3
+    assert rate(arch="accurate", cell="gru") == 2e-3
+    assert rate(from_model=str(start)) == 1e-3
+    assert rate(arch="paper") == rate(arch="paper", backbone="resnet") == 5e-4
+    assert rate(arch="paper", lr=1e-2) == 1e-2
+    network, spec = load_weights(start)
+    plain = dataclasses.replace(spec, architecture=dataclasses.replace(spec.architecture, shortcut=False))
+    save_weights(start, Network(plain.architecture, network.head.out_features), plain)
+    assert rate(from_model=str(start)) == 5e-4
+
+
 @pytest.mark.parametrize("names", ["conv", "head", "conv,rnn"])
 def test_frozen_parts_are_bit_equal_after_training_and_the_others_are_not(
     digits: list[Sample], start: Path, tmp_path: Path, names: str
