@@ -1,11 +1,13 @@
 """Lines per second that training goes through: two processes of one thread each beside one process of one and of two.
 
-    python benchmarks/processes.py --data DIR [--seconds 30] [--rounds 4] [--save]
+    python benchmarks/processes.py [--data DIR] [--seconds 30] [--rounds 3] [--save]
 
-The settings take turns within each round, so that a machine that slows down slows all of them. Only time between two
-steps of one epoch counts: no start, no validation. A figure is the median of the rounds. Beside the clock stand lines
-per second of processor time, of all threads and processes together: what a core brings, whoever else is at work.
-Threads are those of the network; each process prepares lines on one more.
+The lines are by default those of `samples/digits/make.py`; threads wait asleep, as `ocrnn train` has it, or spin, as
+torch's OpenMP has it where nobody says otherwise. The settings take turns within each round, so that a machine that
+slows down slows all of them. Only time between two steps of one epoch counts: no start, no validation. A figure is
+the median of the rounds. Beside the clock stand lines per second of processor time, of all threads and processes
+together: what a core brings, whoever else is at work. Threads are those of the network; each process prepares lines
+on one more.
 """
 
 from __future__ import annotations
@@ -24,23 +26,32 @@ from typing import Any
 
 import record
 
-SETTINGS = {"1 process, 1 thread": (1, 1), "1 process, 2 threads": (1, 2), "2 processes, 1 thread each": (2, 1)}
+from ocrnn.data.labels import read_labels
+
+SETTINGS = {
+    "1 process, 1 thread": (1, 1, "passive"),
+    "1 process, 2 threads": (1, 2, "passive"),
+    "1 process, 2 threads that spin": (1, 2, None),
+    "2 processes, 1 thread each": (2, 1, "passive"),
+}
+"""Processes, threads of each, and how these are told to wait (OMP_WAIT_POLICY)."""
 _WARM = 5
-"""Steps of each round that do not count."""
+"""Steps of each round that do not count, unless they alone take as long as all should."""
 
 
 def main() -> None:
     """Time every setting, print the table; with --threads be one of the processes that are timed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of labelled lines")
+    parser.add_argument("--data", type=Path, default=record.ROOT / "samples" / "digits", help="labelled lines")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each setting in each round")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into the README")
     parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.threads is not None:
         learn(options.data, options.threads, options.seconds)
         return
+    read_labels(options.data)  # what is not there is told at once
     found: dict[str, list[dict[str, float]]] = {name: [] for name in SETTINGS}
     load = []
     for number in range(options.rounds):
@@ -58,13 +69,15 @@ def main() -> None:
     record.publish("processes", figures, record.table(["training", *names], rows), save=options.save)
 
 
-def timed(processes: int, threads: int, data: Path, seconds: float) -> dict[str, float]:
+def timed(processes: int, threads: int, waiting: str | None, data: Path, seconds: float) -> dict[str, float]:
     """Start the processes as torchrun does, and add up what each tells."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command += [__file__, "--data", str(data), "--seconds", str(seconds), "--threads", str(threads)]
+    inherited = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    told_to_wait = {"OMP_WAIT_POLICY": waiting} if waiting else {}
     done = subprocess.run(
         command,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(record.ROOT)},
+        env={**inherited, **told_to_wait, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(record.ROOT)},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -85,7 +98,7 @@ def learn(data: Path, threads: int, seconds: float) -> None:
 
     torch.set_num_threads(threads)
     lines, clock, spent = 0, 0.0, 0.0
-    stop = threading.Event()
+    stop, start = threading.Event(), time.perf_counter()
     with join() as team, tempfile.TemporaryDirectory() as folder:
         run = Run.prepare(Options((data,), Path(folder, "run"), epochs=1000, precision="fp32"), team)
         steps, seen = 0, 0
@@ -95,7 +108,7 @@ def learn(data: Path, threads: int, seconds: float) -> None:
             if not isinstance(event, Step):
                 before = None
                 continue
-            if before is not None and steps > _WARM:
+            if before is not None and (steps > _WARM or now[0] - start > 2 * seconds):
                 lines += event.lines - seen
                 clock += now[0] - before[0]
                 spent += now[1] - before[1]

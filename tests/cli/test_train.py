@@ -140,6 +140,23 @@ def test_without_torch_one_line_says_what_to_install(lines: Path) -> None:
     assert done.stderr == "ocrnn: training needs torch; pip install 'ocrnn[train]'\n"
 
 
+@pytest.mark.parametrize(("asked", "expected"), [(None, "passive"), ("active", "active")])
+def test_threads_that_wait_sleep_before_torch_is_there_unless_told_otherwise(
+    asked: str | None, expected: str, lines: Path
+) -> None:
+    code = (
+        "import os, sys; sys.modules['torch'] = None; from ocrnn.cli.main import main\n"
+        "try: main()\nfinally: print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": asked} if asked else {}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "train", "--data", str(lines)],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == expected
+
+
 def test_a_log_that_cannot_be_written_is_said_before_the_lines_are_read(
     lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
