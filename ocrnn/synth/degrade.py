@@ -131,6 +131,37 @@ def dots(ink: Array, rng: np.random.Generator) -> Array:
     return dotted
 
 
+def matrix(ink: Array, rng: np.random.Generator) -> Array:
+    """Set by needles: a coarse grid of round dots, which touch or stand apart, at times twice as wide as high."""
+    height, width = ink.shape
+    rows = int(rng.integers(20, 36))  # of a line with room above and below: 9 to 16 of them for a capital
+    pitch = height / rows
+    columns = max(2, round(width / pitch / float(rng.choice([1.0, 1.0, 1.5]))))
+    grid = cv2.resize(ink, (columns, rows), interpolation=cv2.INTER_AREA)
+    grid = np.where(grid > rng.uniform(0.3, 0.5), np.float32(1), np.float32(0))
+    fine = 6
+    y = (np.arange(fine, dtype=np.float32) - (fine - 1) / 2) / fine
+    radius = np.float32(rng.uniform(0.35, 0.75))
+    dot = np.clip((radius - np.hypot(y[:, None], y[None, :])) * fine + np.float32(0.5), 0, 1).astype(np.float32)
+    printed = (
+        cv2.resize(np.kron(grid, dot), (width, height), interpolation=cv2.INTER_AREA).clip(0, 1).astype(np.float32)
+    )
+    # A hairline that falls between the needles is lost, and with it the text.
+    return printed if printed.sum() > 0.35 * ink.sum() else ink
+
+
+def specks(ink: Array, rng: np.random.Generator) -> Array:
+    """Spots of ink where none belongs: worn type, dirt on the glass, a fax line with noise."""
+    height, width = ink.shape
+    spots = np.zeros_like(ink)
+    for _ in range(rng.poisson(rng.uniform(0.5, 4) * width / height)):
+        at = (int(rng.integers(width)), int(rng.integers(height)))
+        radius = height * float(rng.exponential(0.008))
+        size = (max(1, round(radius)), max(1, round(radius * rng.uniform(0.5, 1.5))))
+        cv2.ellipse(spots, at, size, float(rng.uniform(0, 180)), 0, 360, (float(rng.uniform(0.4, 1)),), -1)
+    return np.maximum(ink, spots)
+
+
 def streaks(ink: Array, rng: np.random.Generator) -> Array:
     """Dead dots of a thermal head, or a fold: thin lines without ink across the whole line."""
     ink = ink.copy()

@@ -19,6 +19,8 @@ from ocrnn.synth.kinds import KINDS, Kind
 from ocrnn.synth.render import Ink, Setting, draw
 from ocrnn.synth.texts import Texts
 
+_THIN = frozenset(" !\"'()*,-./1:;I[]`fijlrt{|}·‘’“”")
+"""Characters of which a cut leaves nothing to know them by."""
 _TRIES = 3000
 """Texts and faces tried for one line; where both fit the charset, one in two goes well."""
 
@@ -85,15 +87,18 @@ class Synthesizer:
         if kind.name == "meter":
             return texts.number(rng)
         if kind.name in ("receipt", "form"):
-            if choice < 0.22:
+            if choice < 0.2:
                 text = texts.number(rng)
-            elif choice < 0.6:
+            elif choice < (0.4 if kind.name == "receipt" else 0.26):
+                text = texts.slip(rng)[:longest]
+            elif choice < 0.62:
                 text = self.texts.document(rng)[:longest]
             elif choice < 0.68:
                 text = texts.rare(rng, self.charset, int(rng.integers(1, 12)))
             else:
                 text = texts.vary(self.texts.running(rng, ("en", "en", *kind.languages), min(length, 50)), rng)
             text = texts.tabled(text, rng) if rng.random() < 0.15 else text
+            text = texts.crammed(text, rng) if rng.random() < 0.2 else text
             return text.upper() if rng.random() < (0.45 if kind.name == "receipt" else 0.12) else text
         if choice < 0.05:
             return texts.rare(rng, self.charset, int(rng.integers(1, 24)))
@@ -129,30 +134,36 @@ class Synthesizer:
             # The printers of tills set tall, narrow letters.
             mean, spread = (-0.12, 0.22) if kind.name == "receipt" else (0.0, 0.13)
             ink = _stretch(ink, float(np.exp(rng.normal(mean, spread))))
-        if chance(0.6):
+        if kind.name == "receipt" and chance(0.15):
+            ink = degrade.matrix(ink, rng)
+        elif chance(0.6):
             ink = degrade.spread(ink, rng, grain=1.0 if worn else 0.5)
-        if kind.name == "typewriter" and chance(0.5):
+        if chance({"typewriter": 0.5, "form": 0.2, "book": 0.12}.get(kind.name, 0)):
             ink = degrade.carbon(ink, rng)
         if kind.name == "typewriter" or chance(0.08):
             ink = degrade.fade(ink, rng)
-        if kind.name == "receipt" and chance(0.2):
+        if kind.name == "receipt" and chance(0.3):
             ink = degrade.starve(ink, rng)
         if kind.name in ("receipt", "meter"):
             if chance(0.25):
                 ink = degrade.dots(ink, rng)
             if chance(0.2):
                 ink = degrade.streaks(ink, rng)
-        ink = captcha.distort(ink, rng) if kind.name == "captcha" else self._crop(kind, ink, face, rng)
+        if chance({"form": 0.12, "typewriter": 0.05, "receipt": 0.03}.get(kind.name, 0)):
+            _underline(ink, rng)
+        ink = captcha.distort(ink, rng) if kind.name == "captcha" else self._crop(kind, ink, face, text, rng)
         if chance(0.07 if kind.name != "form" else 0.15):
             _rule(ink, rng)
         if kind.name == "captcha":
             captcha.strew(ink, rng)
         if kind.name == "handwriting" and chance(0.4):
             _squares(ink, rng)
+        if kind.name in ("book", "fraktur", "form", "receipt") and chance(0.2):
+            ink = degrade.specks(ink, rng)
         tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
         if chance(0.45):
             # Words on signs are photographed from below and from the side; their boxes stay upright.
-            tilt *= 4.5 if kind.name == "word" and chance(0.5) else 1
+            tilt *= 4.5 if kind.name == "word" and chance(0.7) else 1
             ink = degrade.warp(ink, rng, tilt_deg=tilt, shear=0.25 if words else 0.1, fill=0.0)
         if chance(0.12):
             ink = degrade.wave(ink, rng, 0.06 * ink.shape[0], 0.0)
@@ -175,7 +186,7 @@ class Synthesizer:
             grey = 255 - grey if chance(0.04) else grey
         return _scan(kind, grey, rng)
 
-    def _crop(self, kind: Kind, ink: Ink, face: Face, rng: np.random.Generator) -> Ink:
+    def _crop(self, kind: Kind, ink: Ink, face: Face, text: str, rng: np.random.Generator) -> Ink:
         """Cut the line out of its page: tight, fair or loose, with parts of the neighbours where there is room."""
         rows = np.flatnonzero(ink.max(1) > 0.2)
         top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, ink.shape[0])
@@ -187,6 +198,11 @@ class Synthesizer:
         loose = rng.random() * (0.75 if kind.name == "word" else 1)
         most = 0.1 if loose < 0.35 else 0.35 if loose < 0.8 else 0.9 if kind.name != "form" else 0.4
         sides = rng.uniform((-0.02, -0.02, 0, 0), (most, most, 1.2 * most, 1.2 * most))
+        if kind.name in ("form", "receipt", "word") and rng.random() < 0.12:
+            # Boxes cut into the first letter or the last, and it is still to be read.
+            end = int(rng.integers(2))
+            if text[-end] not in _THIN:
+                sides[2 + end] = -rng.uniform(0.03, 0.2)
         above, below, left, right = (int(side * em) for side in sides)
         height, width = bottom - top + above + below, ink.shape[1] + left + right
         page = np.zeros((height, width), np.float32)
@@ -212,7 +228,7 @@ class Synthesizer:
             ink = np.maximum(ink, shadow * (rng.random() < 0.5)) - 0.4 * shadow * (ink < 0.3)
         elif rng.random() < 0.1:
             ink = cv2.morphologyEx(ink, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(np.float32)
-        return degrade.lay(ink, rng, contrast=(0.12, 0.95), texture=float(rng.choice([0.0, 0.5, 1.0, 2.0])))
+        return degrade.lay(ink, rng, contrast=(0.08, 0.95), texture=float(rng.choice([0.0, 0.5, 1.0, 2.0])))
 
 
 def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
@@ -275,6 +291,17 @@ def _rule(ink: Ink, rng: np.random.Generator) -> None:
     else:
         at = int(rng.choice([0, max(0, width - thick)]))
         ink[:, at : at + thick] = np.float32(rng.uniform(0.5, 1))
+
+
+def _underline(ink: Ink, rng: np.random.Generator) -> None:
+    """A stroke under all or some of the letters, at times through their feet."""
+    height, width = ink.shape
+    filled = ink.sum(1)
+    baseline = int(np.flatnonzero(filled > 0.4 * filled.max())[-1])
+    top = baseline + int(rng.uniform(-0.01, 0.1) * height)
+    thick = max(1, int(rng.uniform(0.01, 0.05) * height))
+    left, right = (0, width) if rng.random() < 0.6 else np.sort(rng.integers(0, width + 1, 2))
+    ink[top : top + thick, left:right] = np.float32(rng.uniform(0.6, 1))
 
 
 def _squares(ink: Ink, rng: np.random.Generator) -> None:

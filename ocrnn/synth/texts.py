@@ -18,6 +18,23 @@ _DIGITS = "0123456789"
 _MARKS = ".,:;!?-/()'\"%&$€£#*+=@_|[]<>"
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_TILL = _words(
+    "account address adjustment after amount approved balance barcode bill branch card cash cashier change charge "
+    "check code company contact copy counter credit customer daily date debit deposit desc discount document due "
+    "email excess exchange excl excluding exempt fax for free gift goods gross gst guest hotline id incl included "
+    "including inclusive inv invoice item items keep list ltd member merchant net no. number of office open order "
+    "original paid pay payable payment pcs please point price product proof purchase qty quantity rate receipt "
+    "ref reference refund register remark return returnable round rounding sale sales save served service shop "
+    "sold staff store sub subtotal sum summary supplies table tax taxable tel tender terminal thank the this "
+    "ticket time to total trans transaction unit valid vat visit void welcome with within you your again days"
+)
+"""What is printed on till slips in English, in whatever order: a network need not know more of them than the words."""
+
+
 @dataclass(frozen=True)
 class Texts:
     """Sentences by language (the file's stem); `mul` holds document-like lines."""
@@ -103,6 +120,8 @@ def number(rng: np.random.Generator) -> str:
         lambda: f"{value:.2f}".replace(".", ","),
         lambda: f"${value:.2f}",
         lambda: f"{value:.0f}%",
+        lambda: f"{rng.integers(0, 26)}{'%' if rng.random() < 0.7 else ' %'}",
+        lambda: f"@{' ' * int(rng.integers(2))}{rng.integers(0, 21)}%",
         lambda: f"RM {value:.2f}",
         lambda: f"-{value:.2f}",
         lambda: digits(int(rng.integers(1, 9))),
@@ -146,6 +165,8 @@ def vary(text: str, rng: np.random.Generator) -> str:
         return text.title()
     if choice < 0.14:
         text = re.sub(r'"([^"]*)"', "“\\1”", text).replace("'", "’").replace(" - ", " — ")
+    elif choice < 0.16:
+        text = "—" + text.lstrip("-–— ")  # how most of Europe opens direct speech
     return text
 
 
@@ -164,6 +185,22 @@ def tabled(text: str, rng: np.random.Generator) -> str:
         _MARKS[rng.integers(len(_MARKS))] * int(rng.integers(1, 12)),
     )
     return forms[rng.integers(len(forms))]
+
+
+def slip(rng: np.random.Generator) -> str:
+    """A line of a till slip: what was bought, what it came to, what the shop has to say."""
+    words = [_TILL[i] for i in rng.integers(len(_TILL), size=int(rng.integers(1, 5)))]
+    for at in np.flatnonzero(rng.random(len(words)) < 0.25):
+        words[at] = number(rng)
+    text = " ".join(words)
+    style = rng.random()
+    text = text.upper() if style < 0.5 else text.title() if style < 0.8 else text
+    return tabled(text, rng) if rng.random() < 0.4 else text
+
+
+def crammed(text: str, rng: np.random.Generator) -> str:
+    """Without the space behind some commas, stops and colons, as tills and hurried typists leave it out."""
+    return re.sub(r"(?<=[,.:;/&]) ", lambda _: "" if rng.random() < 0.7 else " ", text)
 
 
 def with_long_s(text: str) -> str:

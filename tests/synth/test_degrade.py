@@ -36,10 +36,12 @@ SAME_SIZE_INK: list[Callable[[Any, Rng], Picture]] = [
     degrade.fade,
     degrade.dots,
     degrade.streaks,
+    degrade.matrix,
+    degrade.specks,
 ]
 
 
-@pytest.mark.parametrize("change", SAME_SIZE_INK, ids=["spread", "fade", "dots", "streaks"])
+@pytest.mark.parametrize("change", SAME_SIZE_INK, ids=["spread", "fade", "dots", "streaks", "matrix", "specks"])
 def test_ink_stays_ink(change: Callable[[Any, Rng], Picture], ink: npt.NDArray[np.float32]) -> None:
     before = ink.copy()
     changed = 0
@@ -89,6 +91,27 @@ def test_noise_has_mean_0_and_deviation_1() -> None:
 def test_noise_of_any_size(shape: tuple[int, int]) -> None:
     for rng in rngs(5):
         assert degrade.noise(shape, rng, 0.8).shape == shape
+
+
+def test_a_matrix_prints_the_same_bars_in_dots(ink: npt.NDArray[np.float32]) -> None:
+    wide = np.kron(ink, np.ones((10, 10), np.float32))
+    for rng in rngs():
+        printed = degrade.matrix(wide, rng)
+        assert np.corrcoef(printed.sum(0), wide.sum(0))[0, 1] > 0.5
+    dotted = [degrade.matrix(wide, rng)[200] for rng in rngs()]
+    assert any((row[wide[200] > 0] < 0.5).mean() > 0.1 for row in dotted)
+
+
+def test_what_falls_between_the_needles_is_left_as_it_was() -> None:
+    hairline = np.zeros((80, 200), np.float32)
+    hairline[40] = 0.2
+    assert all(degrade.matrix(hairline, rng) is hairline for rng in rngs())
+
+
+def test_specks_add_ink_and_take_none(ink: npt.NDArray[np.float32]) -> None:
+    made = [degrade.specks(ink, rng) for rng in rngs()]
+    assert all((spotted >= ink).all() for spotted in made)
+    assert any((spotted > ink).any() for spotted in made)
 
 
 @pytest.mark.parametrize("size", [(40, 160), (40, 30), (25, 400)])

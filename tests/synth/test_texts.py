@@ -8,7 +8,7 @@ import pytest
 
 from ocrnn.charset import Charset, names
 from ocrnn.errors import UsageError
-from ocrnn.synth.texts import Texts, code, number, rare, typed, vary, with_long_s
+from ocrnn.synth.texts import Texts, code, crammed, number, rare, slip, typed, vary, with_long_s
 
 LATIN = Charset.open("latin")
 
@@ -117,7 +117,23 @@ def test_rare_characters_come_up() -> None:
 def test_variants() -> None:
     text = 'it\'s "so" - no'
     made = {vary(text, rng) for rng in rngs()}
-    assert made == {text, text.upper(), text.title(), "it’s “so” — no"}
+    assert made == {text, text.upper(), text.title(), "it’s “so” — no", f"—{text}"}
+
+
+def test_till_slips_hold_words_and_numbers_that_the_charset_has() -> None:
+    made = [slip(rng) for rng in rngs()]
+    assert len(set(made)) > 0.9 * len(made)
+    assert not LATIN.strangers("".join(made))
+    assert 0.2 < np.mean([any(map(str.isdigit, text)) for text in made]) < 0.9
+    assert 0.3 < np.mean([text.isupper() for text in made]) < 0.8
+
+
+def test_crammed_text_loses_spaces_behind_marks_and_no_others() -> None:
+    made = {crammed("No. 3, Hill: a b", rng) for rng in rngs()}
+    assert {text.replace(" ", "") for text in made} == {"No.3,Hill:ab"}
+    assert "No.3,Hill:a b" in made
+    assert "No. 3, Hill: a b" in made
+    assert all(text.endswith("a b") for text in made)
 
 
 def test_long_s() -> None:
