@@ -146,13 +146,15 @@ class ModelSpec:
     """Everything a model file says beside its weights.
 
     `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where
-    nothing was fitted. `about` is free text for people, by heading: data, licence, scores, date.
+    nothing was fitted. A line whose text is less likely than `doubt` (0..1) is looked at again in other views, which
+    takes several times as long; with 0 none is. `about` is free text for people, by heading: data, licence, scores.
     """
 
     charset: Charset
     line_format: LineFormat = field(default_factory=LineFormat)
     architecture: Architecture = field(default_factory=Architecture)
     temperature: float = 1.0
+    doubt: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -172,6 +174,7 @@ class ModelSpec:
                 "line_format": dataclasses.asdict(self.line_format),
                 "architecture": dataclasses.asdict(self.architecture),
                 "temperature": self.temperature,
+                "doubt": self.doubt,
                 "about": self.about,
             },
             ensure_ascii=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -58,7 +59,7 @@ def adapted(network: Network, spec: ModelSpec, charset: Charset) -> tuple[Networ
     if charset == known:
         return network, spec
     origins = [known.encode(character)[0] if character in known else None for character in charset.characters]
-    changed = ModelSpec(charset, spec.line_format, spec.architecture, spec.temperature, spec.about)
+    changed = dataclasses.replace(spec, charset=charset)
     return with_classes(network, [BLANK, *origins]), changed
 
 

@@ -39,6 +39,7 @@ from ocrnn.transcribe import clips, pieces, rows, turning
 from ocrnn.transcribe.boxes import places
 from ocrnn.transcribe.pipeline import in_turn
 from ocrnn.transcribe.turning import Turn
+from ocrnn.transcribe.views import in_doubt, views
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -94,8 +95,9 @@ class Result:
 class _Page:
     """One page on its way: its line and the size of the picture it came from, or the error that ends its way.
 
-    Of a clip the line is there read already. `width_px` and `height_px` are of the picture turned by `turned_deg`;
-    `others` are the same page turned otherwise.
+    Of a clip the line is there read already. `width_px` and `height_px` are of the picture turned by `turned_deg`,
+    `scale` the columns of its line for each of the picture; `others` are the same page turned otherwise. `picture` is
+    kept where the line may be looked at again.
     """
 
     source: int
@@ -110,6 +112,8 @@ class _Page:
     turned_deg: int = 0
     several_lines: bool = False
     others: tuple[_Page, ...] = ()
+    picture: Grey | None = None
+    scale: float = 1.0
 
     @property
     def columns(self) -> int:
@@ -386,19 +390,28 @@ class Reader:
             line = self.model.spec.line_format.prepare(grey, max_pixels=self._max_pixels)
         except ImageError as error:
             raise ImageError(f"{title}: {error}") from None
-        return made(line, width, height, several_lines=rows.holds_several(line))
+        return made(
+            line,
+            width,
+            height,
+            several_lines=rows.holds_several(line),
+            picture=grey if self.model.spec.doubt else None,
+            scale=self.model.spec.line_format.scale(height, width),
+        )
 
     def _clip(self, pages: Sequence[_Page]) -> Reading:
         """One reading of several pictures of one line."""
-        lines = self._log_probs(pages, BATCH_SIZE)
+        return replace(self._fused(pages, self._log_probs(pages, BATCH_SIZE)), frames=len(pages))
+
+    def _fused(self, pages: Sequence[_Page], lines: Sequence[LogProbs]) -> Reading:
+        """One reading of several pictures of one line, from the log-probabilities (T, C) of each."""
         texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
         chosen, logp, shown = clips.agreed(lines, texts, mix=self._guide is None)
         best = Hypothesis(chosen, logp, align(lines[shown], chosen)) if logp > -math.inf else _NOTHING
         parts = words(best.classes, self._spaces)
         (sure,) = confidences([lines[shown]], [best], [parts])
         found = Decoded((best,) if texts else ())
-        reading = self._reading(lines[shown], found, list(zip(parts, sure, strict=True)), pages[shown])
-        return replace(reading, frames=len(pages))
+        return self._reading(lines[shown], found, list(zip(parts, sure, strict=True)), pages[shown])
 
     def _read_window(self, window: Sequence[_Page], batch_size: int) -> list[Result]:
         """Results of some pages, those that are doubtful turned in every way that they may be."""
@@ -412,7 +425,25 @@ class Reader:
         for position, page in doubtful:
             tried = (outcomes[position], *itertools.islice(further, len(page.others)))
             outcomes[position] = turning.best([outcome for outcome in tried if isinstance(outcome, Reading)])
+        if self.model.spec.doubt and not self._alternatives:
+            self._look_again(window, outcomes, batch_size)
         return [page.result(outcome) for page, outcome in zip(window, outcomes, strict=True)]
+
+    def _look_again(self, window: Sequence[_Page], outcomes: list[Reading | ImageError], batch_size: int) -> None:
+        """Read doubtful pages again in several views each, and put down as their outcome what these agree on."""
+        for position, (page, outcome) in enumerate(zip(window, outcomes, strict=True)):
+            if not isinstance(outcome, Reading) or page.picture is None:
+                continue
+            seen = next(turn for turn in (page, *page.others) if turn.turned_deg == outcome.turned_deg)
+            if not in_doubt(outcome, seen.columns, self.model.spec.doubt):
+                continue
+            assert seen.picture is not None  # kept of all turns of a page alike
+            line_format = self.model.spec.line_format
+            looks = [seen]
+            for view in views(seen.picture):
+                scale = view.stretch * line_format.scale(*view.picture.shape)
+                looks.append(replace(seen, line=line_format.prepare(view.picture), scale=scale))
+            outcomes[position] = self._fused(looks, self._log_probs(looks, batch_size))
 
     def _outcomes(self, window: Sequence[_Page], batch_size: int) -> list[Reading | ImageError]:
         """What becomes of each of some pages, all as they are turned."""
@@ -488,7 +519,7 @@ class Reader:
         line_format = self.model.spec.line_format
         spaces = [number in self._spaces for number in best.classes]
         columns = places(page.line, best.spans, len(log_probs), spaces) - line_format.margin
-        pixels = (columns / line_format.scale(page.height_px, page.width_px)).clip(0, page.width_px)
+        pixels = (columns / page.scale).clip(0, page.width_px)
         decode_one = self.model.spec.charset.decode
         others: Sequence[Sequence[tuple[int, float]]] = [()] * len(best.classes)
         if self._alternatives:

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ocrnn.transcribe.reader import Reader
+from ocrnn.transcribe.views import in_doubt, views
+from tests.transcribe.conftest import spaced
+
+if TYPE_CHECKING:
+    from tests.conftest import Bars
+
+Frames = npt.NDArray[np.float32]
+SEVEN = 8
+"""Class of the character 7: 0 is the blank's."""
+
+
+class Shortsighted:
+    """Finds a text spread evenly over any picture; in lines of under `needs` columns it takes 7 for 8, in doubt."""
+
+    def __init__(self, bars: Bars, text: str, needs: int, doubt: float) -> None:
+        self.spec = dataclasses.replace(bars.spec, doubt=doubt)
+        self.seen: list[int] = []
+        self._classes = bars.spec.charset.encode(text)
+        self._needs = needs
+
+    def infer(self, images: Frames) -> Frames:
+        count, columns = len(images), images.shape[3]
+        self.seen += [columns] * count
+        shares = np.full((columns // 4, self.spec.charset.classes), 1e-4)
+        shares[:, 0] = 1
+        for place, number in enumerate(self._classes):
+            frame = int((place + 0.5) / len(self._classes) * len(shares))
+            shares[frame, [0, number]] = 1e-4, 1
+            if number == SEVEN and columns < self._needs:
+                shares[frame, [number, number + 1]] = 0.4, 0.6
+        shares /= shares.sum(1, keepdims=True)
+        return np.asarray(np.log(np.repeat(shares[:, None], count, axis=1)), np.float32)
+
+
+def test_what_is_in_doubt_is_read_wider_and_stands_where_it_stood(bars: Bars) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text)
+    assert Reader(Shortsighted(bars, text, needs=180, doubt=0)).read(picture).text == "4081234568890"
+    model = Shortsighted(bars, text, needs=180, doubt=0.85)
+    reading = Reader(model).read(picture)
+    assert max(model.seen) > 230
+    assert reading.text == text
+    assert (reading.width_px, reading.height_px, reading.frames) == (picture.shape[1], 40, 1)
+    for place, character in enumerate(reading.characters):
+        assert character.left_px == pytest.approx(4 + 12 * place, abs=5)
+        assert character.right_px == pytest.approx(12 + 12 * place, abs=5)
+
+
+def test_what_is_sure_is_read_once(bars: Bars) -> None:
+    model = Shortsighted(bars, "407", needs=0, doubt=0.85)
+    assert Reader(model).read(bars.draw("407")).text == "407"
+    assert len(model.seen) == 1
+
+
+def test_only_lines_in_doubt_are_looked_at_again(bars: Bars) -> None:
+    model = Shortsighted(bars, "407", needs=56, doubt=0.85)
+    pictures = [bars.draw("1" * count) for count in (3, 8, 3, 9)]  # two of them under 56 columns
+    read = [result.outcome for result in Reader(model).read_many(pictures)]
+    assert {getattr(outcome, "text", None) for outcome in read} == {"407"}
+    assert len(model.seen) == 4 + sum(1 + len(list(views(pictures[n]))) for n in (0, 2))
+
+
+def test_further_texts_are_those_of_the_first_look(bars: Bars) -> None:
+    model = Shortsighted(bars, "407", needs=200, doubt=0.85)
+    reading = Reader(model, alternatives=2).read(bars.draw("407"))
+    assert (reading.text, reading.alternatives[0][0]) == ("408", "407")
+    assert len(model.seen) == 1
+
+
+def test_lines_get_other_widths_and_words_other_slopes() -> None:
+    line = [view for view in views(np.zeros((40, 400), np.uint8))]
+    assert [view.picture.shape for view in line] == [(40, 460), (40, 520), (40, 600), (40, 340)]
+    assert [view.stretch for view in line] == [1.15, 1.3, 1.5, 0.85]
+    word = list(views(np.zeros((40, 100), np.uint8)))
+    assert [view.picture.shape[1] for view in word[4:]] == [100] * 6
+    assert all(view.stretch == 1 for view in word[4:])
+    assert all(min(view.picture.shape) >= 1 for view in views(np.zeros((1, 1), np.uint8)))
+
+
+@pytest.mark.parametrize("degrees", [8, -8, 16, -16, 24, -24])
+def test_one_of_the_slopes_levels_a_word_that_climbs_or_falls(degrees: float) -> None:
+    height, width = 80, 160
+    x = np.arange(width)
+    middle = height / 2 + (x - width / 2) * np.tan(np.radians(degrees))
+    picture = np.where(abs(np.arange(height)[:, None] - middle) < 4, 0, 255).astype(np.uint8)
+    thickness = [(255 - view.picture.astype(float)).sum(1).max() / 255 for view in views(picture)]
+    assert max(thickness) > 0.95 * width, "a level bar fills a row"
+    assert max(thickness[:4]) < 0.8 * width * 1.5, "no width does so"
+
+
+def test_long_lines_are_never_in_doubt() -> None:
+    unsure = spaced("abc", confidence=0.5)
+    assert in_doubt(unsure, 400, 0.85)
+    assert not in_doubt(unsure, 4000, 0.85)
+    assert not in_doubt(unsure, 400, 0.0)

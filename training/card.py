@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Write the error that was measured of a shipped model into its card.
+
+usage: card.py NAME RESULTS.json
+
+RESULTS is what `benchmarks/accuracy.py -m NAME --save` stored. Nothing else of the model changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import onnx
+from onnx.helper import set_model_props
+
+from ocrnn.model.export import save_graph
+from ocrnn.model.file import KEY
+from ocrnn.model.runtime import find, header
+from ocrnn.model.weights import load_weights, save_weights
+
+
+def main() -> None:
+    """Read the command line and write the card into every file of that name."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name")
+    parser.add_argument("results", type=Path)
+    arguments = parser.parse_args()
+    told = scores(json.loads(arguments.results.read_text(encoding="utf-8"))["figures"]["sets"])
+    graph_file = find(arguments.name)
+    graph = onnx.load(graph_file)
+    spec = header(graph_file)
+    set_model_props(graph, {KEY: dataclasses.replace(spec, about={**spec.about, "scores": told}).to_json()})
+    save_graph(graph, graph_file)
+    weights_file = graph_file.with_suffix(".safetensors")
+    if weights_file.exists():
+        network, spec = load_weights(weights_file)
+        save_weights(weights_file, network, dataclasses.replace(spec, about={**spec.about, "scores": told}))
+
+
+def scores(sets: dict[str, dict[str, object]]) -> dict[str, str]:
+    """Headline figure of each set, with its interval where it is a CER."""
+    told = {}
+    for name, entry in sets.items():
+        score, metric = entry["ocrnn"], entry["metric"]
+        assert isinstance(score, dict)
+        interval = f" ({100 * score['cer_low']:.2f}-{100 * score['cer_high']:.2f})" if metric == "cer" else ""
+        told[name] = f"{100 * score[metric]:.2f} % {metric}{interval}, {score['lines']} lines"
+    return told
+
+
+if __name__ == "__main__":
+    main()
