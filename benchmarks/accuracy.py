@@ -1,6 +1,6 @@
-"""Error on each set of a folder of sets, beside Tesseract where it is installed: the README's table.
+"""Error on each set of a folder of sets, beside Tesseract where it is installed, and RapidOCR: the README's table.
 
-    python benchmarks/accuracy.py --sets DIR [-m MODEL] [--predictions DIR] [--save]
+    python benchmarks/accuracy.py --sets DIR [-m MODEL]... [--rapidocr PYTHON] [--predictions DIR] [--save]
 
 DIR/SET holds labelled lines in any form that `ocrnn train` takes. Each set is judged by one metric, a field of
 `ocrnn.metrics.Score`: `cer` unless METRICS below or --metric SET=FIELD says otherwise. Predictions are written as
@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,9 +22,11 @@ from typing import Any
 import record
 import tesseract
 
+from ocrnn.bench.engines import RapidOcr
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.evaluation.score import evaluate, read_samples
 from ocrnn.metrics import Score, score
+from ocrnn.model.runtime import shipped
 from ocrnn.transcribe.reader import Reader
 
 METRICS = {
@@ -56,52 +61,56 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=Path, required=True, help="folder of sets, each a folder of labelled lines")
     parser.add_argument("--set", action="append", dest="names", help="only this set; may be given again")
-    parser.add_argument("-m", "--model", help="default: the shipped model")
+    parser.add_argument("-m", "--model", action="append", dest="models", help="default: each shipped model")
     parser.add_argument("--decoder", choices=["greedy", "beam"], default="greedy")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--metric", action="append", default=[], metavar="SET=FIELD", help="judge a set by this")
     parser.add_argument("--language", action="append", default=[], metavar="SET=LANG", help="a set's Tesseract data")
     parser.add_argument("--no-tesseract", action="store_true", help="leave it out though it is installed")
+    parser.add_argument("--rapidocr", metavar="PYTHON", help="Python that has RapidOCR")
     parser.add_argument("--predictions", type=Path, help="where readings go, for another scorer or another look")
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into the README")
     options = parser.parse_args()
     metrics = METRICS | dict(pair.split("=", 1) for pair in options.metric)
     languages = LANGUAGES | dict(pair.split("=", 1) for pair in options.language)
 
-    reader = Reader.open(options.model, decoder=options.decoder, threads=options.threads)
     beside = tesseract.installed() and not options.no_tesseract
+    engines: dict[str, Callable[[Sequence[Sample], str], Sequence[str]]] = {
+        Path(model).stem: by_ocrnn(Reader.open(model, decoder=options.decoder, threads=options.threads))
+        for model in options.models or shipped()
+    }
     figures: dict[str, Any] = {"decoder": options.decoder, "sets": {}}
     if beside:
         figures["tesseract"] = tesseract.version()
+        engines[f"Tesseract {figures['tesseract']}"] = lambda samples, name: by_tesseract(
+            samples, ("eng", *([languages[name]] if name in languages else [])), metrics.get(name, "cer")
+        )
+    if options.rapidocr:
+        rapidocr = RapidOcr(options.rapidocr)
+        engines[rapidocr.name] = lambda samples, name: by_rapidocr(rapidocr, samples)
     rows = []
     for folder in sorted(path for path in options.sets.iterdir() if path.is_dir()):
         name = folder.name
         if options.names and name not in options.names:
             continue
         samples = read_labels(folder).samples
-        start = time.perf_counter()
-        evaluation = evaluate(read_samples(samples, reader))
-        seconds = time.perf_counter() - start
-        write(options.predictions, "ocrnn", name, samples, [line.reading for line in evaluation.lines])
         metric = metrics.get(name, "cer")
-        scores = {"ocrnn": evaluation.score}
-        if beside:
-            pictures = [tesseract.opened(sample.image) for sample in samples]
-            tries = {
-                language: by_tesseract(language, samples, pictures)
-                for language in ("eng", *([languages[name]] if name in languages else []))
-            }
-            best = min(tries, key=lambda language: rate(tries[language][0], metric))
-            scores["tesseract"], readings = tries[best]
-            write(options.predictions, "tesseract", name, samples, readings)
+        scores = {}
+        for engine, read in engines.items():
+            start = time.perf_counter()
+            readings = read(samples, name)
+            seconds = time.perf_counter() - start
+            scores[engine] = score(readings, [sample.text for sample in samples])
+            write(options.predictions, engine, name, samples, readings)
+            print(f"{name}: {engine} {100 * rate(scores[engine], metric):.2f} %, {seconds:.0f} s", flush=True)
         figures["sets"][name] = {"metric": metric, **{engine: dataclasses.asdict(s) for engine, s in scores.items()}}
         shown = [rate(found, metric) for found in scores.values()]
-        marks = ["**" if beside and value == min(shown) else "" for value in shown]
+        marks = ["**" if len(shown) > 1 and value == min(shown) else "" for value in shown]
         cells = [f"{mark}{100 * value:.2f}{mark}" for mark, value in zip(marks, shown, strict=True)]
         rows.append([name, str(len(samples)), WORDS.get(metric, metric), *cells])
-        print(f"{name}: {rows[-1][3]} %, {len(samples) / seconds:.0f} lines/s", flush=True)
-    head = ["set", "lines", "wrong, in %, of", "ocrnn", *([f"Tesseract {figures['tesseract']}"] if beside else [])]
-    record.publish("accuracy", figures, record.table(head, rows), save=options.save)
+    record.publish(
+        "accuracy", figures, record.table(["set", "lines", "wrong, in %, of", *engines], rows), save=options.save
+    )
 
 
 def rate(found: Score, metric: str) -> float:
@@ -109,19 +118,36 @@ def rate(found: Score, metric: str) -> float:
     return float(getattr(found, metric))
 
 
-def by_tesseract(language: str, samples: Sequence[Sample], pictures: Sequence[Any]) -> tuple[Score, list[str]]:
-    """Score and readings of one of Tesseract's languages."""
-    read: Callable[[Any], str] = tesseract.Tesseract(language).read
-    readings = [read(picture) for picture in pictures]
-    return score(readings, [sample.text for sample in samples]), readings
+def by_ocrnn(reader: Reader) -> Callable[[Sequence[Sample], str], Sequence[str]]:
+    """What reads samples with one of our models."""
+    return lambda samples, _: [line.reading for line in evaluate(read_samples(samples, reader)).lines]
+
+
+def by_tesseract(samples: Sequence[Sample], languages: Sequence[str], metric: str) -> Sequence[str]:
+    """Readings of the language that does best by a metric."""
+    pictures = [tesseract.opened(sample.image) for sample in samples]
+    texts = [sample.text for sample in samples]
+    tries = [[*map(tesseract.Tesseract(language).read, pictures)] for language in languages]
+    return min(tries, key=lambda readings: rate(score(readings, texts), metric))
+
+
+def by_rapidocr(engine: RapidOcr, samples: Sequence[Sample]) -> Sequence[str]:
+    """Readings of RapidOCR's recognition, in a process of its own."""
+    with tempfile.TemporaryDirectory() as place:
+        (command, *_), environment = engine.folder([sample.image for sample in samples], 1, Path(place))[0]
+        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+    lines = (line.split("\t") for line in done.stdout.splitlines())
+    read = {path: " ".join(" ".join(texts).split()) for path, *texts in lines}
+    return [read.get(str(sample.image), "") for sample in samples]
 
 
 def write(folder: Path | None, engine: str, name: str, samples: Sequence[Sample], readings: Sequence[str]) -> None:
     """Write readings as FOLDER/ENGINE/SET.tsv, where a folder was given."""
     if folder is not None:
-        (folder / engine).mkdir(parents=True, exist_ok=True)
+        place = folder / engine
+        place.mkdir(parents=True, exist_ok=True)
         lines = (f"{sample.name}\t{reading}\n" for sample, reading in zip(samples, readings, strict=True))
-        (folder / engine / f"{name}.tsv").write_text("".join(lines), encoding="utf-8")
+        (place / f"{name}.tsv").write_text("".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

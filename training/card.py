@@ -3,7 +3,7 @@
 
 usage: card.py NAME RESULTS.json
 
-RESULTS is what `benchmarks/accuracy.py -m NAME --save` stored. Nothing else of the model changes.
+RESULTS is what `benchmarks/accuracy.py --save` stored, of this very model. Nothing else of the model changes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx.helper import set_model_props
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("results", type=Path)
     arguments = parser.parse_args()
-    told = scores(json.loads(arguments.results.read_text(encoding="utf-8"))["figures"]["sets"])
+    told = scores(json.loads(arguments.results.read_text(encoding="utf-8"))["figures"]["sets"], arguments.name)
     graph_file = find(arguments.name)
     graph = onnx.load(graph_file)
     spec = header(graph_file)
@@ -40,12 +41,11 @@ def main() -> None:
         save_weights(weights_file, network, dataclasses.replace(spec, about={**spec.about, "scores": told}))
 
 
-def scores(sets: dict[str, dict[str, object]]) -> dict[str, str]:
-    """Headline figure of each set, with its interval where it is a CER."""
+def scores(sets: dict[str, dict[str, Any]], model: str) -> dict[str, str]:
+    """Headline figure of a model on each set, with its interval where it is a CER."""
     told = {}
     for name, entry in sets.items():
-        score, metric = entry["ocrnn"], entry["metric"]
-        assert isinstance(score, dict)
+        score, metric = entry[model], entry["metric"]
         interval = f" ({100 * score['cer_low']:.2f}-{100 * score['cer_high']:.2f})" if metric == "cer" else ""
         told[name] = f"{100 * score[metric]:.2f} % {metric}{interval}, {score['lines']} lines"
     return told

@@ -22,6 +22,6 @@ def test_table_of_two_sets(root: Path, tmp_path: Path, bars: object, bars_file: 
         capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(root)},
     )  # fmt: skip
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
-    assert rows[0] == ["set", "lines", "wrong, in %, of", "ocrnn"]
+    assert rows[0] == ["set", "lines", "wrong, in %, of", Path(bars_file).stem]
     assert rows[2:] == [["easy", "1", "characters", "0.00"], ["forms", "1", "characters, no spaces", "25.00"]]
-    assert (tmp_path / "read" / "ocrnn" / "forms.tsv").read_text() == "line.png\t4567\n"
+    assert (tmp_path / "read" / Path(bars_file).stem / "forms.tsv").read_text() == "line.png\t4567\n"
