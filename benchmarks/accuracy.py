@@ -108,9 +108,8 @@ def main() -> None:
         marks = ["**" if len(shown) > 1 and value == min(shown) else "" for value in shown]
         cells = [f"{mark}{100 * value:.2f}{mark}" for mark, value in zip(marks, shown, strict=True)]
         rows.append([name, str(len(samples)), WORDS.get(metric, metric), *cells])
-    record.publish(
-        "accuracy", figures, record.table(["set", "lines", "wrong, in %, of", *engines], rows), save=options.save
-    )
+    shown_table = record.table(["set", "lines", "wrong, in %, of", *engines], rows)
+    record.publish("accuracy", figures, shown_table, save=options.save)
 
 
 def rate(found: Score, metric: str) -> float:
