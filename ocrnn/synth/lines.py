@@ -86,6 +86,10 @@ class Synthesizer:
             return texts.code(rng, int(rng.integers(3, 9)))
         if kind.name == "meter":
             return texts.number(rng)
+        if kind.name == "plate":
+            return texts.plate(rng)
+        if kind.name == "card":
+            return texts.card(rng)
         if kind.name in ("receipt", "form"):
             if choice < 0.2:
                 text = texts.number(rng)
@@ -107,6 +111,8 @@ class Synthesizer:
         text = texts.vary(self.texts.running(rng, kind.languages, length), rng)
         if kind.name == "typewriter" and rng.random() < 0.5:
             return texts.typed(text)
+        if kind.name == "incunable" or (kind.name == "book" and rng.random() < 0.1):
+            return texts.early(text, rng)
         if kind.name == "fraktur" or (kind.name == "book" and rng.random() < 0.3):
             return texts.with_long_s(text)
         return text
@@ -124,8 +130,8 @@ class Synthesizer:
 
     def _picture(self, kind: Kind, ink: Ink, face: Face, text: str, rng: np.random.Generator) -> Grey:
         """Everything that happens to the ink between the press and the file, in the order it happens."""
-        words = kind.name in ("word", "captcha", "meter")
-        worn = kind.name in ("book", "fraktur", "typewriter", "receipt")
+        words = kind.name in ("word", "captcha", "meter", "plate", "card")
+        worn = kind.name in ("book", "fraktur", "incunable", "typewriter", "receipt")
 
         def chance(p: float) -> bool:
             return bool(rng.random() < p)
@@ -158,7 +164,7 @@ class Synthesizer:
             captcha.strew(ink, rng)
         if kind.name == "handwriting" and chance(0.4):
             _squares(ink, rng)
-        if kind.name in ("book", "fraktur", "form", "receipt") and chance(0.2):
+        if kind.name in ("book", "fraktur", "incunable", "form", "receipt") and chance(0.2):
             ink = degrade.specks(ink, rng)
         tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
         if chance(0.45):
@@ -167,15 +173,15 @@ class Synthesizer:
             ink = degrade.warp(ink, rng, tilt_deg=tilt, shear=0.25 if words else 0.1, fill=0.0)
         if chance(0.12):
             ink = degrade.wave(ink, rng, 0.06 * ink.shape[0], 0.0)
-        if kind.name == "word" and chance(0.45):
+        if kind.name in ("word", "plate", "card") and chance(0.45):
             ink = degrade.tilt_in_depth(ink, rng, 0.16, 0.0)
         if words:
-            lay = {"word": self._sign, "captcha": captcha.lay}.get(kind.name, _dial)
+            lay = {"captcha": captcha.lay, "card": _card, "meter": _dial}.get(kind.name, self._sign)
             grey = lay(ink, rng)
             grey = 255 - grey if chance(0.1 if kind.name == "captcha" else 0.45) else grey
         else:
             # A ground that shows after thresholding hides the text: what becomes black and white starts even.
-            bitonal = chance(0.5 if kind.name in ("book", "fraktur", "form") else 0.3)
+            bitonal = chance(0.5 if kind.name in ("book", "fraktur", "incunable", "form") else 0.3)
             clean = bitonal or (kind.name in ("print", "form", "receipt") and chance(0.3))
             contrast = (0.75, 1.0) if clean else (0.22, 0.95)
             if chance(0.06):
@@ -198,7 +204,7 @@ class Synthesizer:
         loose = rng.random() * (0.75 if kind.name == "word" else 1)
         most = 0.1 if loose < 0.35 else 0.35 if loose < 0.8 else 0.9 if kind.name != "form" else 0.4
         sides = rng.uniform((-0.02, -0.02, 0, 0), (most, most, 1.2 * most, 1.2 * most))
-        if kind.name in ("form", "receipt", "word") and rng.random() < 0.12:
+        if kind.name in ("form", "receipt", "word", "plate") and rng.random() < 0.12:
             # Boxes cut into the first letter or the last, and it is still to be read.
             end = int(rng.integers(2))
             if text[-end] not in _THIN:
@@ -248,7 +254,7 @@ def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
 
 def _scan(kind: Kind, grey: Grey, rng: np.random.Generator) -> Grey:
     """Resolution, focus, black and white, compression: what the capturing device adds."""
-    low = {"form": 0.75, "word": 0.5, "receipt": 0.45, "captcha": 0.3}.get(kind.name, 0.25)
+    low = {"form": 0.75, "word": 0.5, "plate": 0.5, "receipt": 0.45, "captcha": 0.3}.get(kind.name, 0.25)
     if rng.random() < low:
         smallest = {"form": 13, "word": 13, "captcha": 22}.get(kind.name, 16)
         if rng.random() < 0.3:
@@ -315,6 +321,17 @@ def _squares(ink: Ink, rng: np.random.Generator) -> None:
         ink[rows[rows < height]] = np.maximum(ink[rows[rows < height]], strength)
         if rng.random() < 0.7:
             ink[:, columns[columns < width]] = np.maximum(ink[:, columns[columns < width]], strength)
+
+
+def _card(ink: Ink, rng: np.random.Generator) -> Grey:
+    """Raised figures on a patterned card: lit on one side, in shadow on the other, their tops worn or inked."""
+    depth = max(1, ink.shape[0] // 24)
+    lit = np.roll(ink, -depth, (0, 1)) - np.roll(ink, depth, (0, 1))
+    relief = lit * np.float32(rng.uniform(0.3, 1)) + ink * np.float32(rng.choice([0.0, 0.3, 0.8]))
+    if rng.random() < 0.5:
+        pattern = degrade.noise(ink.shape, rng, float(rng.choice([4.0, 16.0]))) * np.float32(rng.uniform(0, 0.15))
+        relief = relief + pattern
+    return degrade.lay(relief.astype(np.float32), rng, contrast=(0.2, 0.8), texture=1)
 
 
 def _dial(ink: Ink, rng: np.random.Generator) -> Grey:

@@ -18,6 +18,13 @@ _DIGITS = "0123456789"
 _MARKS = ".,:;!?-/()'\"%&$€£#*+=@_|[]<>"
 
 
+_PLATES = (
+    "AA00 AAA", "0000 AAA", "AA 000 AA", "AAA 0000", "AAA0A00", "A AA 000", "AA A 0000", "AA 00 AA", "A 000 AA",
+    "000 AAA", "AAA 000", "00 AAA 0", "AA 0000", "A00 0000", "000000", "AA 00000", "0AAA000",
+)  # fmt: skip
+"""Capitals and digits of number plates around the world, A for any letter, 0 for any digit."""
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
@@ -141,6 +148,26 @@ def number(rng: np.random.Generator) -> str:
     return makers[rng.integers(len(makers))]()
 
 
+def plate(rng: np.random.Generator) -> str:
+    """What stands on a number plate: letters and digits in groups, as one country or another has them."""
+    pattern = _PLATES[rng.integers(len(_PLATES))]
+    text = "".join(
+        _CAPITALS[rng.integers(26)] if c == "A" else _DIGITS[rng.integers(10)] if c == "0" else c for c in pattern
+    )
+    return text.replace(" ", ("", " ", "-")[rng.integers(3)])
+
+
+def card(rng: np.random.Generator) -> str:
+    """What is embossed on a bank card: its number or a part of it, or until when it is good."""
+    groups = ["".join(_DIGITS[i] for i in rng.integers(10, size=4)) for _ in range(4)]
+    choice = rng.random()
+    if choice < 0.15:
+        return f"{rng.integers(1, 13):02}/{rng.integers(100):02}"
+    if choice < 0.55:
+        return groups[0]
+    return " ".join(groups[: 2 if choice < 0.7 else 4])
+
+
 def code(rng: np.random.Generator, length: int) -> str:
     """Letters and digits without meaning, as in a captcha: digits alone, capitals and digits, or all."""
     alphabet = (_DIGITS, _CAPITALS + _DIGITS, _CAPITALS + _CAPITALS.lower() + _DIGITS)[rng.integers(3)]
@@ -201,6 +228,19 @@ def slip(rng: np.random.Generator) -> str:
 def crammed(text: str, rng: np.random.Generator) -> str:
     """Without the space behind some commas, stops and colons, as tills and hurried typists leave it out."""
     return re.sub(r"(?<=[,.:;/&]) ", lambda _: "" if rng.random() < 0.7 else " ", text)
+
+
+def early(text: str, rng: np.random.Generator) -> str:
+    """As printers spelled it until 1650 or so: v begins words, u stands within, i for j, at times a stroke for n."""
+    text = re.sub(r"\Bv", "u", re.sub(r"\bu", "v", text.replace("U", "V"))).replace("j", "i").replace("J", "I")
+    if rng.random() < 0.3:
+        stroked = {"a": "ã", "o": "õ", "e": "ẽ", "u": "ũ"}
+        text = re.sub(
+            r"([aoeu])[nm](?=[bcdfgpqst])",
+            lambda found: stroked[found.group(1)] if rng.random() < 0.5 else found.group(),
+            text,
+        )
+    return with_long_s(text)
 
 
 def with_long_s(text: str) -> str:

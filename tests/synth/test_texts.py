@@ -8,7 +8,7 @@ import pytest
 
 from ocrnn.charset import Charset, names
 from ocrnn.errors import UsageError
-from ocrnn.synth.texts import Texts, code, crammed, number, rare, slip, typed, vary, with_long_s
+from ocrnn.synth.texts import Texts, card, code, crammed, early, number, plate, rare, slip, typed, vary, with_long_s
 
 LATIN = Charset.open("latin")
 
@@ -134,6 +134,21 @@ def test_crammed_text_loses_spaces_behind_marks_and_no_others() -> None:
     assert "No.3,Hill:a b" in made
     assert "No. 3, Hill: a b" in made
     assert all(text.endswith("a b") for text in made)
+
+
+def test_plates_and_cards_are_groups_of_capitals_and_digits() -> None:
+    plates = {plate(rng) for rng in rngs()}
+    assert all(re.fullmatch(r"[A-Z0-9]+([ -][A-Z0-9]+)*", text) and 6 <= len(text) <= 9 for text in plates)
+    assert len(plates) > 190
+    cards = [card(rng) for rng in rngs()]
+    assert {re.sub(r"\d", "0", text) for text in cards} == {"00/00", "0000", "0000 0000", "0000 0000 0000 0000"}
+
+
+def test_early_spelling() -> None:
+    assert early("une vive oeuvre, jeu", np.random.default_rng(1)) == "vne viue oeuure, ieu"
+    assert early("Until JUDAS has", np.random.default_rng(1)) == "Vntil IVDAS has"
+    assert {early("commande", rng) for rng in rngs()} == {"commande", "commãde"}
+    assert {early("animal", rng) for rng in rngs()} == {"animal"}
 
 
 def test_long_s() -> None:
