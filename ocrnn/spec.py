@@ -146,8 +146,9 @@ class ModelSpec:
     """Everything a model file says beside its weights.
 
     `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where
-    nothing was fitted. A line whose text is less likely than `doubt` (0..1) is looked at again in other views, which
-    takes several times as long; with 0 none is. `about` is free text for people, by heading: data, licence, scores.
+    nothing was fitted. A line whose text is less likely than `doubt` (0..1) is looked at again in other views, a word
+    also below `word_doubt`; that takes ten times as long, and with 0 none is. `about` is free text for people, by
+    heading: data, licence, scores.
     """
 
     charset: Charset
@@ -155,6 +156,7 @@ class ModelSpec:
     architecture: Architecture = field(default_factory=Architecture)
     temperature: float = 1.0
     doubt: float = 0.0
+    word_doubt: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -175,6 +177,7 @@ class ModelSpec:
                 "architecture": dataclasses.asdict(self.architecture),
                 "temperature": self.temperature,
                 "doubt": self.doubt,
+                "word_doubt": self.word_doubt,
                 "about": self.about,
             },
             ensure_ascii=False,

@@ -68,7 +68,13 @@ def test_unknown_choices_are_refused(arguments: dict[str, str], message: str) ->
         Architecture.named(**arguments)
 
 
-SPEC = ModelSpec(Charset("aé€ \u0364"), temperature=1.25, doubt=0.85, about={"data": "none", "cer": {"receipts": 0.05}})
+SPEC = ModelSpec(
+    Charset("aé€ \u0364"),
+    temperature=1.25,
+    doubt=0.85,
+    word_doubt=0.9,
+    about={"data": "none", "cer": {"receipts": 0.05}},
+)
 
 
 @pytest.mark.parametrize("preset", ["fast", "accurate", "paper"])

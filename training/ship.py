@@ -31,6 +31,9 @@ from ocrnn.spec import ModelSpec
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "ocrnn" / "models"
 _LINES = 5000
+WORD_DOUBT = 0.3
+"""Words below this are looked at again: in street scenes that takes errors from 37 to 28 %, on receipts and forms it takes
+a twentieth more time."""
 DOUBT = 0.85
 """Of the real lines of thirteen sets that were read surer than this, 92 % were right."""
 
@@ -46,14 +49,14 @@ def main() -> None:
     network, spec = load_weights(arguments.weights)
     card = json.loads((HERE / f"{arguments.name}.json").read_text(encoding="utf-8"))
     about = {"name": arguments.name, "date": date.today().isoformat(), **card}
-    spec = dataclasses.replace(spec, about=about)
+    spec = dataclasses.replace(spec, about=about, word_doubt=WORD_DOUBT)
     lines = read_labels(arguments.calibrate).samples
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)
     save_weights(MODELS / f"{arguments.name}.safetensors", network, spec)
     if arguments.accurate:
         name = f"{arguments.name}-accurate"
-        careful = dataclasses.replace(spec, doubt=DOUBT, about={**spec.about, "name": name})
+        careful = dataclasses.replace(spec, doubt=DOUBT, word_doubt=DOUBT, about={**spec.about, "name": name})
         save_graph(build_graph(network, careful), MODELS / f"{name}.onnx")
     # Eight bits read more than twice as fast; what that costs is in the lab book. They are as sure as they are.
     graph = quantise(build_graph(network, spec), draw_lines(spec.line_format))

@@ -21,7 +21,7 @@ def command(model: str | None) -> None:
         "lines": f"{lines.height} px high, width in steps of {lines.width_step} px, margin {lines.margin} px",
         "network": f"{network.preset}: {network.backbone}, {network.layers} x {network.hidden} {network.cell} units",
         "temperature": f"{spec.temperature:g}",
-        "looks": f"again where less sure than {spec.doubt:g}" if spec.doubt else "once",
+        "doubt": f"lines below {spec.doubt:g} and words below {spec.word_doubt:g} are looked at again",
         **{heading: _plain(value) for heading, value in spec.about.items()},
     }
     width = max(map(len, rows))

@@ -39,7 +39,7 @@ from ocrnn.transcribe import clips, pieces, rows, turning
 from ocrnn.transcribe.boxes import places
 from ocrnn.transcribe.pipeline import in_turn
 from ocrnn.transcribe.turning import Turn
-from ocrnn.transcribe.views import in_doubt, views
+from ocrnn.transcribe.views import in_doubt, kept, views
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -395,7 +395,7 @@ class Reader:
             width,
             height,
             several_lines=rows.holds_several(line),
-            picture=grey if self.model.spec.doubt else None,
+            picture=kept(grey, self.model.spec),
             scale=self.model.spec.line_format.scale(height, width),
         )
 
@@ -425,25 +425,32 @@ class Reader:
         for position, page in doubtful:
             tried = (outcomes[position], *itertools.islice(further, len(page.others)))
             outcomes[position] = turning.best([outcome for outcome in tried if isinstance(outcome, Reading)])
-        if self.model.spec.doubt and not self._alternatives:
+        if not self._alternatives:
             self._look_again(window, outcomes, batch_size)
         return [page.result(outcome) for page, outcome in zip(window, outcomes, strict=True)]
 
     def _look_again(self, window: Sequence[_Page], outcomes: list[Reading | ImageError], batch_size: int) -> None:
         """Read doubtful pages again in several views each, and put down as their outcome what these agree on."""
+        looks: dict[int, list[_Page]] = {}
         for position, (page, outcome) in enumerate(zip(window, outcomes, strict=True)):
-            if not isinstance(outcome, Reading) or page.picture is None:
-                continue
-            seen = next(turn for turn in (page, *page.others) if turn.turned_deg == outcome.turned_deg)
-            if not in_doubt(outcome, seen.columns, self.model.spec.doubt):
-                continue
-            assert seen.picture is not None  # kept of all turns of a page alike
-            line_format = self.model.spec.line_format
-            looks = [seen]
-            for view in views(seen.picture):
-                scale = view.stretch * line_format.scale(*view.picture.shape)
-                looks.append(replace(seen, line=line_format.prepare(view.picture), scale=scale))
-            outcomes[position] = self._fused(looks, self._log_probs(looks, batch_size))
+            if isinstance(outcome, Reading) and page.picture is not None:
+                seen = next(turn for turn in (page, *page.others) if turn.turned_deg == outcome.turned_deg)
+                assert seen.picture is not None  # kept of all turns of a page alike
+                if in_doubt(outcome, seen.picture, self.model.spec):
+                    looks[position] = [seen, *self._views(seen, seen.picture)]
+            full = sum(look.columns for its in looks.values() for look in its) >= _WINDOW_COLUMNS
+            if looks and (full or position == len(window) - 1):
+                lines = iter(self._log_probs([look for its in looks.values() for look in its], batch_size))
+                for at, its in looks.items():
+                    outcomes[at] = self._fused(its, [*itertools.islice(lines, len(its))])
+                looks.clear()
+
+    def _views(self, page: _Page, grey: Grey) -> Iterator[_Page]:
+        """The same page seen otherwise; places in it are still those of the picture as it was given."""
+        line_format = self.model.spec.line_format
+        for view in views(grey):
+            scale = line_format.scale(*view.shape) * view.shape[1] / page.width_px
+            yield replace(page, line=line_format.prepare(view), scale=scale)
 
     def _outcomes(self, window: Sequence[_Page], batch_size: int) -> list[Reading | ImageError]:
         """What becomes of each of some pages, all as they are turned."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SPEC = ModelSpec(
     Charset("01ſ€"),
+    word_doubt=0.3,
     about={"data": ["books", "receipts"], "licence": "Apache-2.0", "scores": {"cer": 0.0123, "lines": 9}, "date": "1"},
 )
 
@@ -38,7 +39,7 @@ def test_it_says_what_the_model_says(run: Run, asked: list[object]) -> None:
     assert lines["charset"] == "4 characters: 01ſ€"
     assert "40 px high" in lines["lines"]
     assert lines["network"].startswith("fast: vgg, 2 x 160 lstm")
-    assert lines["looks"] == "once"
+    assert lines["doubt"].startswith("lines below 0 and words below 0.3 ")
     assert lines["data"] == "books, receipts"
     assert lines["licence"] == "Apache-2.0"
     assert lines["scores"] == "cer 0.0123, lines 9"

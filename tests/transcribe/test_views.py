@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ocrnn.charset import Charset
+from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.reader import Reader
-from ocrnn.transcribe.views import in_doubt, views
+from ocrnn.transcribe.views import in_doubt, kept, views
 from tests.transcribe.conftest import spaced
 
 if TYPE_CHECKING:
@@ -78,13 +80,33 @@ def test_further_texts_are_those_of_the_first_look(bars: Bars) -> None:
 
 
 def test_lines_get_other_widths_and_words_other_slopes() -> None:
-    line = [view for view in views(np.zeros((40, 400), np.uint8))]
-    assert [view.picture.shape for view in line] == [(40, 460), (40, 520), (40, 600), (40, 340)]
-    assert [view.stretch for view in line] == [1.15, 1.3, 1.5, 0.85]
-    word = list(views(np.zeros((40, 100), np.uint8)))
-    assert [view.picture.shape[1] for view in word[4:]] == [100] * 6
-    assert all(view.stretch == 1 for view in word[4:])
-    assert all(min(view.picture.shape) >= 1 for view in views(np.zeros((1, 1), np.uint8)))
+    line = [view.shape for view in views(np.zeros((40, 400), np.uint8))]
+    assert line == [(40, 460), (40, 520), (40, 600), (40, 340)]
+    word = [view.shape for view in views(np.zeros((40, 100), np.uint8))]
+    assert [width for _, width in word[4:]] == [100] * 6
+    assert all(min(view.shape) >= 1 for view in views(np.zeros((1, 1), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "left"),
+    [((40, 100), (40, 100)), ((1600, 3000), (160, 300)), ((40, 400), None), ((3000, 9010), None)],
+)
+def test_only_what_may_be_looked_at_again_is_kept_and_not_in_full(
+    shape: tuple[int, int], left: tuple[int, int] | None
+) -> None:
+    spec = ModelSpec(Charset("abc"), word_doubt=0.3)
+    found = kept(np.zeros(shape, np.uint8), spec)
+    assert (None if found is None else found.shape) == left
+    assert kept(np.zeros(shape, np.uint8), dataclasses.replace(spec, word_doubt=0.0)) is None
+
+
+def test_places_in_a_large_picture_are_its_own(bars: Bars) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text, scale=10)
+    reading = Reader(Shortsighted(bars, text, needs=180, doubt=0.85)).read(picture)
+    assert (reading.text, reading.width_px) == (text, picture.shape[1])
+    for place, character in enumerate(reading.characters):
+        assert character.left_px == pytest.approx(40 + 120 * place, abs=50)
 
 
 @pytest.mark.parametrize("degrees", [8, -8, 16, -16, 24, -24])
@@ -93,13 +115,22 @@ def test_one_of_the_slopes_levels_a_word_that_climbs_or_falls(degrees: float) ->
     x = np.arange(width)
     middle = height / 2 + (x - width / 2) * np.tan(np.radians(degrees))
     picture = np.where(abs(np.arange(height)[:, None] - middle) < 4, 0, 255).astype(np.uint8)
-    thickness = [(255 - view.picture.astype(float)).sum(1).max() / 255 for view in views(picture)]
+    thickness = [(255 - view.astype(float)).sum(1).max() / 255 for view in views(picture)]
     assert max(thickness) > 0.95 * width, "a level bar fills a row"
     assert max(thickness[:4]) < 0.8 * width * 1.5, "no width does so"
 
 
-def test_long_lines_are_never_in_doubt() -> None:
-    unsure = spaced("abc", confidence=0.5)
-    assert in_doubt(unsure, 400, 0.85)
-    assert not in_doubt(unsure, 4000, 0.85)
-    assert not in_doubt(unsure, 400, 0.0)
+@pytest.mark.parametrize(
+    ("confidence", "width", "again"),
+    [(0.2, 100, True), (0.4, 100, False), (0.2, 400, False), (0.05, 400, True)],
+)
+def test_words_and_lines_have_doubts_of_their_own(confidence: float, width: int, again: bool) -> None:
+    spec = ModelSpec(Charset("abc"), doubt=0.1, word_doubt=0.3)
+    reading = dataclasses.replace(spaced("abc"), confidence=confidence)
+    assert in_doubt(reading, np.zeros((40, width), np.uint8), spec) == again
+
+
+def test_long_lines_are_not_looked_at_again() -> None:
+    spec = ModelSpec(Charset("abc"), doubt=0.9)
+    assert kept(np.zeros((40, 1900), np.uint8), spec) is not None
+    assert kept(np.zeros((40, 4000), np.uint8), spec) is None
