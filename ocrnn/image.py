@@ -301,14 +301,15 @@ def _naming(name: str) -> Iterator[None]:
 
 def _to_grey(picture: Image.Image) -> Grey:
     """Grey of one PIL page in any mode, turned as its EXIF says."""
-    from PIL import ImageOps
+    from PIL import ExifTags, ImageOps
 
-    picture = ImageOps.exif_transpose(picture)
+    if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # what is upright would be copied
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith(("I", "F")):
         return _range_to_grey(np.asarray(picture))
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         return _over_white(np.asarray(picture.convert("RGBA")))
-    return np.asarray(picture.convert("L"))
+    return np.asarray(picture if picture.mode == "L" else picture.convert("L"))
 
 
 def _array_to_grey(array: npt.NDArray[Any], max_pixels: int) -> Grey:

@@ -21,7 +21,7 @@ from ocrnn.folders import is_page_file, is_picture
 from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_file
 from ocrnn.transcribe import parquet
 from ocrnn.transcribe.batch import STDIN, Picture, find, path_list, targets
-from ocrnn.transcribe.output import FILE_SUFFIXES, SINGLE, WITH_ALTERNATIVES, Form, open_sheet, row
+from ocrnn.transcribe.output import FILE_SUFFIXES, PLAIN, SINGLE, WITH_ALTERNATIVES, Form, open_sheet, row
 from ocrnn.transcribe.review import MIN_CONF, Review, review_list
 from ocrnn.transcribe.shards import Shard
 
@@ -325,6 +325,7 @@ def command(
                 lm_weight=lm_weight,
                 turn=turn,
                 frames=frames,
+                parts=table or form not in PLAIN,
                 # A picture alone gets all cores: there is nothing to read beside it.
                 jobs=jobs or (1 if len(pictures) == 1 else None),
                 threads=threads,

@@ -49,10 +49,10 @@ def tempered(log_probs: npt.NDArray[np.float32], temperature: float) -> npt.NDAr
     """Log-probabilities (..., C) of logits divided by a temperature (Guo et al. 2017, arXiv 1706.04599)."""
     if temperature == 1.0:
         return log_probs
-    scaled = log_probs / np.float32(temperature)
+    scaled: npt.NDArray[np.float32] = log_probs / np.float32(temperature)
     # No class is above 0 and the best is near it, so the sum of exponentials neither overflows nor vanishes.
-    normal: npt.NDArray[np.float32] = scaled - np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
-    return normal
+    scaled -= np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
+    return scaled
 
 
 def greedy(log_probs: LogProbs) -> Hypothesis:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ocrnn.decoding.ctc import greedy
 from ocrnn.image import Line, LineFormat
+from ocrnn.model.anchors import anchored, features
 from ocrnn.synth.degrade import augment
 
 DRAWN_LINES = 64
@@ -52,13 +53,15 @@ def quantise(graph: Any, lines: Sequence[Line]) -> Any:
     """The graph (onnx.ModelProto, as `build_graph` makes it) in whole numbers, scaled by what these lines do in it.
 
     The first convolution, which sees the bare pixels, and the head stay as they are: together a thirtieth of the time
-    and half of the error. A graph with quantised recurrent layers takes one line at a time (N = 1): they scale a batch
-    as one, and a line would read otherwise in company. Raises ValueError without lines.
+    and half of the error. A line reads the same alone and in company: see `anchors`. Raises ValueError without lines.
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
 
     if not lines:
         raise ValueError("no lines to quantise by; give at least one")
+    entering = features(graph)
+    if entering is not None:
+        graph = anchored(graph, _highest(graph, entering, lines))
     convolutions = [node for node in graph.graph.node if node.op_type == "Conv"]
     bits = {"per_channel": True, "reduce_range": True, "weight_type": QuantType.QInt8}
     with _quiet(), tempfile.TemporaryDirectory() as folder:
@@ -110,9 +113,6 @@ def _finished(graph: Any, source: Any, convolutions: Sequence[Any], lines: Seque
         setattr(graph, prop, getattr(source, prop))
     del graph.metadata_props[:]
     graph.metadata_props.extend(source.metadata_props)
-    if any(node.op_type == "DynamicQuantizeLSTM" for node in graph.graph.node):
-        for tensor, axis in ((graph.graph.input[0], 0), (graph.graph.output[0], 1)):
-            tensor.type.tensor_type.shape.dim[axis].dim_value = 1  # and no longer a free "N"
     return graph
 
 
@@ -155,6 +155,17 @@ def _means(graph: Any, names: Sequence[str], lines: Sequence[Line]) -> dict[str,
             sums[name] = sums[name] + maps.sum((0, 2, 3), dtype=np.float64)
             counts[name] += maps[0, 0].size
     return {name: sums[name] / counts[name] for name in names}
+
+
+def _highest(graph: Any, name: str, lines: Sequence[Line]) -> float:
+    """The highest number that a tensor holds, over all lines."""
+    import onnx
+
+    watched = onnx.ModelProto()
+    watched.CopyFrom(graph)
+    watched.graph.output.append(onnx.ValueInfoProto(name=name))
+    session = _session(watched)
+    return max(float(session.run([name], {"images": line[None]})[0].max()) for line in lines)
 
 
 def _session(graph: Any) -> Any:

@@ -27,6 +27,8 @@ FILE_SUFFIXES: dict[Form, str] = {
 }  # fmt: skip
 SINGLE: tuple[Form, ...] = ("alto", "page")
 """Forms that name one picture, for whose lines a document stands."""
+PLAIN: tuple[Form, ...] = ("text", "tsv", "csv")
+"""Forms that show no words and no characters."""
 WITH_ALTERNATIVES: tuple[Form, ...] = ("json", "jsonl", "page")
 
 _HEADS: dict[str, str] = {"tsv": "path\ttext\tconfidence\n", "csv": "path,text,confidence\r\n", "json": "["}

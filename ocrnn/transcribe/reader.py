@@ -58,8 +58,9 @@ BEAM_WIDTH = 16
 BATCH_SIZE = 16
 """Lines of equal width that go through the network together."""
 
-LOT_BATCHES = 8
-"""Batches whose lines are opened, read and decoded by one job in one go."""
+LOT_BATCHES = 32
+"""Batches whose lines are opened, read and decoded by one job in one go: of 500 lines there are eight of one width, of
+128 three, and eight together take four fifths of the time that they take one by one."""
 _PAGE_LINES = 32
 """Lines that a page is taken to have until it is opened."""
 _BATCH_COLUMNS = 32_768
@@ -148,6 +149,7 @@ class Reader:
         lm_weight: float = WEIGHT,
         turn: Turn = "tall",
         frames: Frames = "pages",
+        parts: bool = True,
         jobs: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
@@ -164,6 +166,7 @@ class Reader:
         "none"; with "auto" any tall one is, and a wide one on its head where it is doubtful as it came. The reading
         with more evidence stays.
         With `frames` "fuse" all pages of a picture show one line and give one reading; a video always does.
+        Without `parts` readings have no words and no characters, whose places take a tenth of the time.
         Raises UsageError for options that contradict one another.
         """
         if frames not in get_args(Frames):
@@ -200,6 +203,7 @@ class Reader:
         self._alternatives = alternatives
         self._turn = turn
         self._frames = frames
+        self._parts = parts
         self._jobs = jobs
         self._max_pixels = max_pixels
 
@@ -220,6 +224,7 @@ class Reader:
         lm_weight: float = WEIGHT,
         turn: Turn = "tall",
         frames: Frames = "pages",
+        parts: bool = True,
         jobs: int | None = None,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -246,6 +251,7 @@ class Reader:
             lm_weight=lm_weight,
             turn=turn,
             frames=frames,
+            parts=parts,
             jobs=jobs,
             max_pixels=max_pixels,
         )
@@ -299,7 +305,7 @@ class Reader:
     def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
         """Read any number of pictures in flat memory; results come in the order of the sources, page by page.
 
-        Sources are drawn a few at a time, so that the first result is soon there, then up to eight batches, and each
+        Sources are drawn a few at a time, so that the first result is soon there, then up to 32 batches, and each
         lot is opened, prepared, read and decoded by one of the reader's jobs while others do the same with the next.
         Only lines of equal width share a batch and none is padded, so that a line reads the same alone and in company.
         A picture that cannot be read is a Result with an ImageError and stops nothing.
@@ -408,7 +414,7 @@ class Reader:
         texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
         chosen, logp, shown = clips.agreed(lines, texts, mix=self._guide is None)
         best = Hypothesis(chosen, logp, align(lines[shown], chosen)) if logp > -math.inf else _NOTHING
-        parts = words(best.classes, self._spaces)
+        parts = self._words(best, pages[shown])
         (sure,) = confidences([lines[shown]], [best], [parts])
         found = Decoded((best,) if texts else ())
         return self._reading(lines[shown], found, list(zip(parts, sure, strict=True)), pages[shown])
@@ -427,6 +433,13 @@ class Reader:
             outcomes[position] = turning.best([outcome for outcome in tried if isinstance(outcome, Reading)])
         if not self._alternatives:
             self._look_again(window, outcomes, batch_size)
+        if not self._parts:
+            outcomes = [
+                replace(outcome, characters=(), words=())
+                if isinstance(outcome, Reading) and outcome.characters
+                else outcome
+                for outcome in outcomes
+            ]
         return [page.result(outcome) for page, outcome in zip(window, outcomes, strict=True)]
 
     def _look_again(self, window: Sequence[_Page], outcomes: list[Reading | ImageError], batch_size: int) -> None:
@@ -458,7 +471,7 @@ class Reader:
         lines = self._log_probs([window[position] for position in there], batch_size)
         texts = self._decoded(lines)
         best = [found.texts[0] if found.texts else _NOTHING for found in texts]
-        parts = [words(found.classes, self._spaces) for found in best]
+        parts = [self._words(found, window[position]) for position, found in zip(there, best, strict=True)]
         sure = confidences(lines, best, parts)
         readings = {
             position: self._reading(line, found, list(zip(its, probabilities, strict=True)), window[position])
@@ -497,7 +510,7 @@ class Reader:
         spec = self.model.spec
         best, *others = decoded.texts or (_NOTHING,)
         text = spec.charset.decode(best.classes)
-        characters = self._characters(text, best, log_probs, page)
+        characters = self._characters(text, best, log_probs, page) if self._is_parted(page) else ()
         lying = page.turned_deg % 180 != 0
         return Reading(
             text=text,
@@ -515,6 +528,13 @@ class Reader:
             turned_deg=page.turned_deg,
             several_lines=page.several_lines,
         )
+
+    def _is_parted(self, page: _Page) -> bool:
+        """Whether a page's reading has words and characters: by those it is told which way it was to be turned."""
+        return self._parts or bool(page.others) or page.turned_deg > 0
+
+    def _words(self, best: Hypothesis, page: _Page) -> tuple[Part, ...]:
+        return words(best.classes, self._spaces) if self._is_parted(page) else ()
 
     def _overruled(self, free: Hypothesis, best: Hypothesis) -> Overruled:
         text = self.model.spec.charset.decode(free.classes)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import itertools
 import math
@@ -21,7 +22,7 @@ from ocrnn.errors import ImageError, UsageError
 from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe import reader as reader_module
-from ocrnn.transcribe.reader import BATCH_SIZE, Reader, Result, Source
+from ocrnn.transcribe.reader import BATCH_SIZE, LOT_BATCHES, Reader, Result, Source
 
 if TYPE_CHECKING:
     from tests.conftest import Bars
@@ -100,7 +101,7 @@ def test_results_come_early_and_the_sources_are_drawn_as_needed(bars: Bars) -> N
     assert drawn == 1
     for given in range(2, 2_000):
         assert next(results).source == given - 1
-        assert drawn - given < 8 * BATCH_SIZE  # what waits in memory has a bound, however many there are
+        assert drawn - given < LOT_BATCHES * BATCH_SIZE  # what waits in memory has a bound, however many there are
 
 
 def test_jobs_change_neither_readings_nor_their_order(bars: Bars, tmp_path: Path) -> None:
@@ -302,6 +303,22 @@ def test_a_constraint_says_what_it_overrules(bars: Bars, options: Any, text: str
         assert reading.overruled.text == "407"
         assert reading.overruled.confidence == pytest.approx(math.exp(logp(bars, "407", "407")), rel=1e-4)
         assert reading.overruled.cost == pytest.approx(logp(bars, "407", "407") - logp(bars, "407", text), rel=1e-4)
+
+
+def test_without_parts_readings_have_none_and_are_the_same_else(bars: Bars) -> None:
+    pictures = [bars.draw("4071"), np.ascontiguousarray(np.rot90(bars.draw("4071901234")))]
+    with_parts, without = ([reader.read(picture) for picture in pictures] for reader in with_and_without(bars))
+    assert [reading.turned_deg for reading in with_parts] == [0, 90], "what is turned is told by its characters"
+    assert all(reading.characters and reading.words for reading in with_parts)
+    assert without == [dataclasses.replace(reading, characters=(), words=()) for reading in with_parts]
+    clip = [bars.draw("407")] * 2
+    wanted, found = (reader.read_clip(clip) for reader in with_and_without(bars))
+    assert found == dataclasses.replace(wanted, characters=(), words=())
+
+
+def with_and_without(bars: Bars) -> list[Reader]:
+    """Readers with and without parts."""
+    return [Reader(bars, parts=parts) for parts in (True, False)]
 
 
 @pytest.mark.parametrize("options", [{"allow": "0"}, {"regex": r"\d{7}"}, {"regex": "[01]{3}", "block": "01"}])
