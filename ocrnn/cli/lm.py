@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from ocrnn.cli import options
-from ocrnn.cli.progress import bar
+from ocrnn.cli.progress import Bar, bar
 from ocrnn.errors import UsageError
 from ocrnn.storage import check_place, whole_file
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 @click.group("lm", epilog="\b\nocrnn lm build french.txt -o french.arpa")
@@ -76,7 +72,7 @@ def build(texts: tuple[Path, ...], output: Path, order: int, charset: str | None
         click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {told}", err=True)
 
 
-def _lines(path: Path, progress: tqdm[Any]) -> Iterator[str]:
+def _lines(path: Path, progress: Bar) -> Iterator[str]:
     """Lines of a text file."""
     try:
         with path.open("rb") as stream:

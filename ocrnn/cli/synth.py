@@ -6,18 +6,16 @@ import io
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from ocrnn.cli import options
-from ocrnn.cli.progress import bar
+from ocrnn.cli.progress import Bar, bar
 from ocrnn.storage import check_empty, make_folder, whole_file
 from ocrnn.synth.kinds import KINDS
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from ocrnn.synth.lines import Synthesizer
 
 
@@ -131,7 +129,7 @@ def _lines(maker: Synthesizer, seed: int, count: int, longest: int, kind: str | 
         yield Line(f"{number:06}", picture.getvalue(), f"{text}\n".encode())
 
 
-def _counted(lines: Iterable[Line], progress: tqdm[Any]) -> Iterator[Line]:
+def _counted(lines: Iterable[Line], progress: Bar) -> Iterator[Line]:
     for line in lines:
         yield line
         progress.update()

@@ -16,7 +16,7 @@ import click
 
 from ocrnn.cli import options
 from ocrnn.cli.main import FAILED, INTERRUPTED
-from ocrnn.cli.progress import bar as progress_bar
+from ocrnn.cli.progress import drawn
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _teach(
         _introduce(run, quiet=quiet, verbose=verbose)
         if show_augmented:
             save_sheet(show_augmented, run.plan(1), run.spec, run.settings.seed)
-        with progress_bar(None, "lines", shown=not quiet) as bar:
+        with drawn(None, "lines", shown=not quiet) as bar:
             for event in run.events(stop):
                 if isinstance(event, Step):
                     bar.total, bar.n = event.of, event.lines

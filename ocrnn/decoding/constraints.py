@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ocrnn.charset import Charset
-from ocrnn.decoding.arpa import read_arpa
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.characters import alphabet
 from ocrnn.decoding.ctc import Hypothesis, LogProbs
 from ocrnn.decoding.guide import Guide
 from ocrnn.decoding.language import WEIGHT, Language
 from ocrnn.decoding.lexicon import WORD_COST, known
-from ocrnn.decoding.regex import Regex
 
 # Of 768 amounts on receipts, read as amounts, none cost more than 9.6; other lines bent into amounts cost 21 and more,
 # their characters being few, and hundreds as a rule.
@@ -55,8 +53,12 @@ def constraints(
     if lexicon is not None:
         guides.append(known(lexicon, charset, cost=lexicon_cost))
     if regex is not None:
+        from ocrnn.decoding.regex import Regex  # here and not above: reading a picture does not wait for it
+
         guides.append(Regex(regex, charset))
     if lm is not None:
+        from ocrnn.decoding.arpa import read_arpa
+
         guides.append(Language(read_arpa(lm), charset, lm_weight))
     return guides
 

@@ -107,7 +107,7 @@ def _rewire(graph: Any, layer: Any, rows: int, top: float) -> None:
     ]
     layer.input[0] = "anchored"
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items())
-    nodes = []
+    nodes: list[Any] = []
     for node in graph.node:
         nodes += new if node is columns else [*ends, node] if node is layer else [node]
     wanted = {tensor.name for tensor in graph.output}

@@ -346,6 +346,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "lm_weight": WEIGHT,
             "turn": "tall",
             "frames": "pages",
+            "parts": False,
             "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
