@@ -149,9 +149,10 @@ def summary(
     lost = _most_frequent((kind, len(group)) for kind, group in by_kind(problems))
     odd = _most_frequent((remark.kind, remark.lines) for remark in remarks)
     command = shlex.join(["ocrnn", "check", *map(str, folders), *(("--val", str(val)) if val else ())])
+    more = f"; `{command}` names {'them' if odd else 'what cannot'}" if odd or lost else ""
     return (
         f"check: {learned} lines can be learned, {len(problems)} cannot{lost and ': '}{lost}\n"
-        f"remarks: {odd or 'none'}{f'; `{command}` names them' if odd or lost else ''}"
+        f"remarks: {odd or 'none'}{more}"
     )
 
 
