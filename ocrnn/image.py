@@ -81,20 +81,23 @@ class LineFormat:
         lightest half percent, and adds ground to the right up to a multiple of `width_step`.
         Raises ImageError when the line would be wider than `max_pixels` allows.
         """
-        height, width = grey.shape
-        full = self.width(height, width)
-        if full * self.height > max_pixels:
-            raise ImageError(
-                f"a picture of {width}x{height} makes a line of {full}x{self.height} pixels; "
-                f"cut it, or raise --max-pixels above {full * self.height}"
-            )
+        self.check(*grey.shape, max_pixels=max_pixels)
         small, light, low, high = self._resized(grey)
         if light < 0.5:
             # Turned before it is resized: only so do a negative and its positive become the same line to the bit.
             small, _, low, high = self._resized(255 - grey)
-        line = np.zeros((1, self.height, full), np.float32)
+        line = np.zeros((1, self.height, self.width(*grey.shape)), np.float32)
         line[0, :, self.margin : self.margin + small.shape[1]] = cv2.LUT(small, _ink(low, high))
         return line
+
+    def check(self, height_px: int, width_px: int, *, max_pixels: int = MAX_PIXELS) -> None:
+        """Raise ImageError when the line of a picture of this size would be wider than `max_pixels` allows."""
+        full = self.width(height_px, width_px)
+        if full * self.height > max_pixels:
+            raise ImageError(
+                f"a picture of {width_px}x{height_px} makes a line of {full}x{self.height} pixels; "
+                f"cut it, or raise --max-pixels above {full * self.height}"
+            )
 
     def tone(self, grey: Grey) -> tuple[float, int]:
         """How surely a grey picture (h, w) is dark on light, 0..1, and the levels between its darkest and lightest.
@@ -112,16 +115,6 @@ class LineFormat:
         small = cv2.resize(grey, (inner, self.height), interpolation=method).astype(np.uint8, copy=False)
         low, high = _range(small)
         return small, _lightness(small, (low + high) / 2), low, high
-
-
-def stretched(line: Line) -> Line:
-    """A part (1, H, w) of a prepared line with the contrast it would have as a line itself, raised at most fourfold.
-
-    Light and ink change along a wide line; a part of it that is empty must not have its grain made into strokes.
-    """
-    low, high = np.quantile(line, (0.005, 0.995))
-    part: Line = np.clip((line - np.float32(low)) / np.float32(max(high - low, 0.25)), 0.0, 1.0)
-    return part
 
 
 def check_whole(thing: str, *, least: int = 1, **numbers: int) -> None:

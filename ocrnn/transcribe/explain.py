@@ -18,8 +18,10 @@ from ocrnn.errors import ImageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
+from ocrnn.transcribe import stretches
 from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
 from ocrnn.transcribe.saliency import Saliency, occlude
+from ocrnn.transcribe.stretches import Layout
 from ocrnn.transcribe.turning import turned
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ class Explanation:
     """One line picture with all that led to its reading by a model of which `spec` says what it is.
 
     `grey` (h, w) is the picture as it was given, upright where the reader turned it, `line` (1, H, W) what the network
-    got, `log_probs` (T, C) what it answered, at the model's temperature; column c of the line belongs to frame c T / W.
+    got, `layout` where that stood in the picture, `log_probs` (T, C) what the network answered, at the model's
+    temperature; column c of the line belongs to frame c T / W.
     `spans` are the frames [first, last) of each of the S characters of `reading`. `choices` holds for each of them
     what could stand there and its share (0..1) of the probability, all around it being as it was read: the
     character itself first, then others, best first, "" for nothing; what has less than 0.001 is left out. `texts`
@@ -58,6 +61,7 @@ class Explanation:
 
     grey: Grey
     line: Line
+    layout: Layout
     log_probs: npt.NDArray[np.float32]
     spec: ModelSpec
     reading: Reading
@@ -85,7 +89,7 @@ def explain(
     spec = model.spec
     reading = reader.read(grey)
     grey = turned(grey, reading.turned_deg)
-    line = spec.line_format.prepare(grey, max_pixels=max_pixels)
+    line, layout = stretches.prepare(grey, spec, max_pixels=max_pixels)
     log_probs = np.ascontiguousarray(reader.posteriors(grey))  # (T, C)
     # Character by character: as one text, a letter and a mark behind it would become a third character (NFC).
     classes = tuple(number for character in reading.characters for number in spec.charset.encode(character.text))
@@ -101,6 +105,7 @@ def explain(
     return Explanation(
         grey=grey,
         line=line,
+        layout=layout,
         log_probs=log_probs,
         spec=spec,
         reading=reading,
@@ -108,7 +113,7 @@ def explain(
         choices=_choices(log_probs, Hypothesis(classes, 0.0, spans), spec.charset),
         texts=tuple((spec.charset.decode(found.classes), math.exp(min(0.0, found.logp))) for found in texts),
         steps=tuple(steps),
-        saliency=occlude(model, line, classes, spans),
+        saliency=occlude(model, line, classes, spans, layout.bounds),
     )
 
 

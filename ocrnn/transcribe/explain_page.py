@@ -119,16 +119,13 @@ def _stage(found: Explanation) -> str:
     """Picture, line, spans and posteriors above one another, each column where its frame is."""
     columns, line_format, zoom = _columns(found), found.spec.line_format, _scale(found)
     height, width = found.grey.shape
-    scale = line_format.scale(height, width)
-    given = found.grey[:, : max(1, math.ceil((columns - line_format.margin) / scale))]
     line = np.rint(255 * (1 - np.clip(found.line[0, :, :columns], 0, 1))).astype(np.uint8)
     cut = "" if columns == found.line.shape[2] else f"; this page shows the first {columns:,} columns"
     high = f"height: {line_format.height * zoom:.0f}px"
     layers = (
         f'<div class="upper"><h3>The picture as it was given, {width} x {height} px{cut}</h3>',
         f'<div class="paper" style="{high}">',
-        _image("given", page.photograph(given, round(line_format.height * zoom), _WIDEST_PX), "the picture",
-               line_format.margin * zoom, given.shape[1] * scale * zoom),
+        *_given(found, columns),
         f"</div><h3>As the network gets it, {line_format.height} px high. "
         f'<span class="told">{_told(found.saliency.reading, "the reading")}</span> '
         '<button type="button" class="whole" hidden>show the whole line</button></h3>',
@@ -146,6 +143,18 @@ def _stage(found: Explanation) -> str:
         '<div class="stage" tabindex="0" role="region" aria-label="the picture, and what the network saw in it">'
         f'<div class="layers" style="width: {columns * zoom:.0f}px">{"".join(layers)}</div></div>'
     )
+
+
+def _given(found: Explanation, columns: int) -> Iterator[str]:
+    """The picture, each stretch of it above its columns of the line."""
+    zoom = _scale(found)
+    for stretch in found.layout.stretches:
+        if stretch.first < columns:
+            shown = math.ceil((columns - stretch.origin) / stretch.scale)
+            part = found.grey[:, stretch.first_px : min(stretch.last_px, stretch.first_px + max(1, shown))]
+            picture = page.photograph(part, round(found.spec.line_format.height * zoom), _WIDEST_PX)
+            place = stretch.origin * zoom, part.shape[1] * stretch.scale * zoom
+            yield _image("given", picture, "the picture", *place)
 
 
 def _image(kind: str, address: str, told: str, left: float, width: float) -> str:
@@ -168,10 +177,8 @@ def _boxes(found: Explanation) -> str:
 
 def _edges(found: Explanation, character: Character) -> tuple[float, float]:
     """Pixels of the page between which a character stands."""
-    line_format = found.spec.line_format
-    height, width = found.grey.shape
-    px, margin = line_format.scale(height, width) * _scale(found), line_format.margin * _scale(found)
-    return margin + character.left_px * px, margin + character.right_px * px
+    left, right = (found.layout.column(pixel) for pixel in (character.left_px, character.right_px))
+    return left * _scale(found), right * _scale(found)
 
 
 def _told(falls: npt.NDArray[np.float32], what: str) -> str:

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ocrnn.charset import BLANK
 from ocrnn.decoding.ctc import tempered
-from ocrnn.image import stretched
 
 if TYPE_CHECKING:
     from ocrnn.decoding.ctc import Span
@@ -53,7 +52,7 @@ def posteriors(model: Model, images: Array) -> Array:
     lines = []
     for image in images:
         # One by one: memory is that of one piece, and a model in whole numbers takes no two lines at once anyway.
-        parts = (seen(stretched(image[:, :, first:last])[None])[:, 0] for first, last in pieces)
+        parts = (seen(image[None, :, :, first:last])[:, 0] for first, last in pieces)
         lines.append(stitched(parts, starts))
     return lines[0][:, None] if len(lines) == 1 else np.stack(lines, axis=1)
 

@@ -35,9 +35,10 @@ from ocrnn.errors import ImageError, UsageError
 from ocrnn.folders import is_page_file
 from ocrnn.image import MAX_PIXELS, Grey, Line, is_video, load_frames, load_lines
 from ocrnn.reading import Character, Overruled, Reading, Word
-from ocrnn.transcribe import clips, pieces, rows, turning
+from ocrnn.transcribe import clips, rows, stretches, turning
 from ocrnn.transcribe.boxes import places
 from ocrnn.transcribe.pipeline import in_turn
+from ocrnn.transcribe.stretches import Layout
 from ocrnn.transcribe.turning import Turn
 from ocrnn.transcribe.views import in_doubt, kept, views
 
@@ -68,6 +69,7 @@ _BATCH_COLUMNS = 32_768
 _WINDOW_COLUMNS = 4 * _BATCH_COLUMNS
 """Columns of all lines that are decoded together: 60 MB of them and their log-probabilities, for each job."""
 _NOTHING = Hypothesis((), -math.inf, ())
+_NOWHERE = Layout(())
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class _Page:
     """One page on its way: its line and the size of the picture it came from, or the error that ends its way.
 
     Of a clip the line is there read already. `width_px` and `height_px` are of the picture turned by `turned_deg`,
-    `scale` the columns of its line for each of the picture; `others` are the same page turned otherwise. `picture` is
+    `layout` says where in it the columns of the line stood; `others` are the same page turned otherwise. `picture` is
     kept where the line may be looked at again.
     """
 
@@ -108,13 +110,13 @@ class _Page:
     line: Line | ImageError | Reading
     width_px: int = 0
     height_px: int = 0
+    layout: Layout = _NOWHERE
     called: str = ""
     placement: Placement | None = None
     turned_deg: int = 0
     several_lines: bool = False
     others: tuple[_Page, ...] = ()
     picture: Grey | None = None
-    scale: float = 1.0
 
     @property
     def columns(self) -> int:
@@ -300,7 +302,7 @@ class Reader:
             raise first.line
         if isinstance(first.line, Reading):
             raise ImageError(f"{name_of(source)}: is a clip; give one of its frames")
-        return pieces.posteriors(self.model, first.line[None])[:, 0]
+        return stretches.posteriors(self.model, first.line[None], first.layout.bounds)[:, 0]
 
     def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
         """Read any number of pictures in flat memory; results come in the order of the sources, page by page.
@@ -393,16 +395,16 @@ class Reader:
         """The page made of a picture's line, which runs from left to right; ImageError where it would be too wide."""
         height, width = grey.shape
         try:
-            line = self.model.spec.line_format.prepare(grey, max_pixels=self._max_pixels)
+            line, layout = stretches.prepare(grey, self.model.spec, max_pixels=self._max_pixels)
         except ImageError as error:
             raise ImageError(f"{title}: {error}") from None
         return made(
             line,
             width,
             height,
+            layout,
             several_lines=rows.holds_several(line),
             picture=kept(grey, self.model.spec),
-            scale=self.model.spec.line_format.scale(height, width),
         )
 
     def _clip(self, pages: Sequence[_Page]) -> Reading:
@@ -462,8 +464,9 @@ class Reader:
         """The same page seen otherwise; places in it are still those of the picture as it was given."""
         line_format = self.model.spec.line_format
         for view in views(grey):
+            line = line_format.prepare(view)
             scale = line_format.scale(*view.shape) * view.shape[1] / page.width_px
-            yield replace(page, line=line_format.prepare(view), scale=scale)
+            yield replace(page, line=line, layout=Layout.whole(page.width_px, line, line_format.margin, scale))
 
     def _outcomes(self, window: Sequence[_Page], batch_size: int) -> list[Reading | ImageError]:
         """What becomes of each of some pages, all as they are turned."""
@@ -487,7 +490,7 @@ class Reader:
         lines: dict[int, LogProbs] = {}
         for batch in _batches(pages, batch_size):
             images = np.stack([pages[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
-            log_probs = pieces.posteriors(self.model, images)  # (T, N, C)
+            log_probs = stretches.posteriors(self.model, images, pages[batch[0]].layout.bounds)  # (T, N, C)
             lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
         return [lines[position] for position in range(len(pages))]
 
@@ -543,10 +546,8 @@ class Reader:
     def _characters(self, text: str, best: Hypothesis, log_probs: LogProbs, page: _Page) -> tuple[Character, ...]:
         """Characters of a text, the ink that is theirs brought from the prepared line to the picture as given."""
         assert isinstance(page.line, np.ndarray)
-        line_format = self.model.spec.line_format
         spaces = [number in self._spaces for number in best.classes]
-        columns = places(page.line, best.spans, len(log_probs), spaces) - line_format.margin
-        pixels = (columns / page.scale).clip(0, page.width_px)
+        pixels = page.layout.pixels(places(page.line, best.spans, len(log_probs), spaces))
         decode_one = self.model.spec.charset.decode
         others: Sequence[Sequence[tuple[int, float]]] = [()] * len(best.classes)
         if self._alternatives:
@@ -642,13 +643,13 @@ def _window(pages: Iterator[_Page]) -> list[_Page]:
 
 
 def _batches(window: Sequence[_Page], batch_size: int) -> Iterator[list[int]]:
-    """Positions in the window of lines that go through the network together: all of one width."""
-    by_width: dict[int, list[int]] = {}
+    """Positions in the window of lines that go through the network together: all of one width, cut at one place."""
+    alike: dict[tuple[tuple[int, int], ...], list[int]] = {}
     for position, page in enumerate(window):
         if page.columns:
-            by_width.setdefault(page.columns, []).append(position)
-    for columns, positions in by_width.items():
-        size = max(1, min(batch_size, _BATCH_COLUMNS // columns))
+            alike.setdefault(page.layout.bounds, []).append(position)
+    for bounds, positions in alike.items():
+        size = max(1, min(batch_size, _BATCH_COLUMNS // bounds[-1][1]))
         for start in range(0, len(positions), size):
             yield positions[start : start + size]
 

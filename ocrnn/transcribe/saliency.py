@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ocrnn.decoding.ctc import Span, log_probabilities
 from ocrnn.image import Line
 from ocrnn.model.runtime import Model
-from ocrnn.transcribe import pieces
+from ocrnn.transcribe import stretches
 
 MOST_PATCHES, MOST_COLUMNS = 640, 2_000_000
 """Lines with a patch that the network gets at most, and columns of all of them; a receipt takes 2 s of one core."""
@@ -66,9 +66,12 @@ def spread(falls: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return mean
 
 
-def occlude(model: Model, line: Line, classes: Sequence[int], spans: Sequence[Span]) -> Saliency:
+def occlude(
+    model: Model, line: Line, classes: Sequence[int], spans: Sequence[Span], bounds: Sequence[Span] = ()
+) -> Saliency:
     """Saliency of a prepared line (1, H, W) for the S classes read in it and their frames.
 
+    `bounds` are those of its layout, where it has several stretches.
     The patch moves by half of itself. On lines of up to some 550 columns it is a quarter of the height, up to 1,280
     half of it, and on longer ones all of it, wider from 3,400 on, so that the bounds above hold. Where nothing but
     ground lies under it, the network is not asked.
@@ -81,7 +84,7 @@ def occlude(model: Model, line: Line, classes: Sequence[int], spans: Sequence[Sp
         for row, column in places
         if line[0, tops[row] : tops[row] + size[0], lefts[column] : lefts[column] + size[1]].any()
     ]
-    before, before_each = _scores(model, line[None], classes, spans)
+    before, before_each = _scores(model, line[None], classes, spans, bounds)
     reading = np.zeros((len(tops), len(lefts)), np.float32)
     characters = np.zeros((len(classes), *reading.shape), np.float32)
     together = max(1, min(_BATCH_SIZE, _BATCH_COLUMNS // width))
@@ -89,7 +92,7 @@ def occlude(model: Model, line: Line, classes: Sequence[int], spans: Sequence[Sp
         images = np.repeat(line[None], len(some), axis=0)  # (N, 1, H, W)
         for image, (row, column) in zip(images, some, strict=True):
             image[0, tops[row] : tops[row] + size[0], lefts[column] : lefts[column] + size[1]] = 0.0
-        after, after_each = _scores(model, images, classes, spans)
+        after, after_each = _scores(model, images, classes, spans, bounds)
         rows, columns = (list(numbers) for numbers in zip(*some, strict=True))
         reading[rows, columns] = np.minimum(before - after, MOST_FALL)
         characters[:, rows, columns] = np.minimum(before_each - after_each, MOST_FALL).T
@@ -111,10 +114,14 @@ def _grid(height: int, width: int) -> tuple[tuple[int, int], tuple[int, ...], tu
 
 
 def _scores(
-    model: Model, images: npt.NDArray[np.float32], classes: Sequence[int], spans: Sequence[Span]
+    model: Model,
+    images: npt.NDArray[np.float32],
+    classes: Sequence[int],
+    spans: Sequence[Span],
+    bounds: Sequence[Span],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Log-probability (N,) of the text in each prepared line (N, 1, H, W), and the highest of each character (N, S)."""
-    log_probs = pieces.posteriors(model, images)  # (T, N, C)
+    log_probs = stretches.posteriors(model, images, bounds)  # (T, N, C)
     text = log_probabilities([log_probs[:, n] for n in range(len(images))], [classes] * len(images))
     each = np.zeros((len(images), len(classes)))
     for place, (number, (first, last)) in enumerate(zip(classes, spans, strict=True)):

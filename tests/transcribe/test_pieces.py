@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from ocrnn.decoding.ctc import tempered
-from ocrnn.image import load_lines, stretched
+from ocrnn.image import load_lines
 from ocrnn.metrics import score
 from ocrnn.spec import Architecture
 from ocrnn.transcribe import pieces
@@ -104,15 +104,6 @@ def test_three_pieces_and_one() -> None:
     whole = np.log(rng.dirichlet(np.ones(5), 90)).astype(np.float32)
     assert np.array_equal(stitched([whole[:40], whole[25:65], whole[50:]], [0, 25, 50]), whole)
     assert np.array_equal(stitched([whole], [0]), whole)
-
-
-def test_a_part_of_a_line_gets_its_own_contrast_but_its_grain_stays_grain() -> None:
-    rng = np.random.default_rng(0)
-    strokes = (rng.random((1, 40, 400)) < 0.2).astype(np.float32)
-    assert np.array_equal(stretched(strokes), strokes)
-    assert np.allclose(stretched(0.3 * strokes + np.float32(0.1)), strokes, atol=1e-6)
-    grain = (0.05 * rng.random((1, 40, 400))).astype(np.float32)
-    assert stretched(grain).max() < 0.21
 
 
 def test_a_line_of_100_000_pixels_reads_like_its_hundred_lines(latin: str, root: Path) -> None:
