@@ -447,18 +447,20 @@ class Reader:
     def _look_again(self, window: Sequence[_Page], outcomes: list[Reading | ImageError], batch_size: int) -> None:
         """Read doubtful pages again in several views each, and put down as their outcome what these agree on."""
         looks: dict[int, list[_Page]] = {}
+        columns = 0
         for position, (page, outcome) in enumerate(zip(window, outcomes, strict=True)):
             if isinstance(outcome, Reading) and page.picture is not None:
                 seen = next(turn for turn in (page, *page.others) if turn.turned_deg == outcome.turned_deg)
                 assert seen.picture is not None  # kept of all turns of a page alike
                 if in_doubt(outcome, seen.picture, self.model.spec):
                     looks[position] = [seen, *self._views(seen, seen.picture)]
-            full = sum(look.columns for its in looks.values() for look in its) >= _WINDOW_COLUMNS
-            if looks and (full or position == len(window) - 1):
+                    columns += sum(look.columns for look in looks[position])
+            if looks and (columns >= _WINDOW_COLUMNS or position == len(window) - 1):
                 lines = iter(self._log_probs([look for its in looks.values() for look in its], batch_size))
                 for at, its in looks.items():
                     outcomes[at] = self._fused(its, [*itertools.islice(lines, len(its))])
                 looks.clear()
+                columns = 0
 
     def _views(self, page: _Page, grey: Grey) -> Iterator[_Page]:
         """The same page seen otherwise; places in it are still those of the picture as it was given."""
