@@ -127,7 +127,8 @@ def check_whole(thing: str, *, least: int = 1, **numbers: int) -> None:
 def _lightness(grey: npt.NDArray[Any], middle: float) -> float:
     """How surely, 0..1, the ground of a line (h, w) is light, with this grey between it and the ink."""
     border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
-    light, light_border = (np.count_nonzero(part > middle) / part.size for part in (grey, border))
+    # Between two greys lies no third: compared as they are, bytes need not become real numbers first.
+    light, light_border = (np.count_nonzero(part > int(middle)) / part.size for part in (grey, border))
     # Letters cover less than half of a line; where a bold word covers more, its border still shows the ground.
     return float(0.5 * light + 0.5 * light_border)
 
@@ -140,7 +141,7 @@ def _ink(low: int, high: int) -> npt.NDArray[np.float32]:
 
 def _range(grey: npt.NDArray[Any]) -> tuple[int, int]:
     """Darkest and lightest grey of a line, half a percent of outliers left out at either end."""
-    counts = np.bincount(grey.ravel(), minlength=256).cumsum()
+    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.int64).cumsum()
     low = int(np.searchsorted(counts, 0.005 * grey.size, side="right"))
     high = int(np.searchsorted(counts, 0.995 * grey.size))
     if high - low < FAINTEST:  # a dot on a long line is less than half a percent of it
