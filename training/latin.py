@@ -43,7 +43,7 @@ REAL = {
 
 REAL_SHARE = 0.28
 EPOCH = 7_000
-HELD_OUT = 0.02
+HELD_OUT = 0.06
 LONGEST = {1: 10, 2: 30, 3: 30}
 """Characters of synthetic lines in the first epochs: CTC finds the alignment of short lines sooner."""
 
