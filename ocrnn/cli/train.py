@@ -156,8 +156,11 @@ def command(devices: int | None, **asked: Any) -> None:
     from, last.checkpoint for --resume, history.csv, curves.png and report.html to look at. Ctrl-C saves first.
     """
     # Read when torch is imported. Threads that spin while they wait for one another want a core each: beside other work
-    # two of them learned half a line a second, asleep 19; one alone learned 11.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # two of them learned half a line a second, asleep 19. GNU's OpenMP may spin for a moment first: that keeps nine
+    # tenths of what spinning brings on a quiet machine, where two that sleep at once learn no more than one.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     with _installed():
         from ocrnn.training.distributed import SaidElsewhere, join
     try:

@@ -52,9 +52,9 @@ def test_a_process_learns_as_long_as_asked_and_tells_how_much(
 def test_settings_take_turns_and_the_table_has_their_medians(
     processes: ModuleType, lines: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[tuple[int, int, str | None]] = []
+    asked: list[tuple[int, int, dict[str, str]]] = []
 
-    def timed(count: int, threads: int, waiting: str | None, data: Path, seconds: float) -> dict[str, float]:
+    def timed(count: int, threads: int, waiting: dict[str, str], data: Path, seconds: float) -> dict[str, float]:
         asked.append((count, threads, waiting))
         turn = len(asked)
         return {"lines per second": 10.0 * turn, "lines per processor second": 5.0 * turn}
@@ -64,7 +64,7 @@ def test_settings_take_turns_and_the_table_has_their_medians(
     processes.main()
     settings = list(processes.SETTINGS.values())
     assert asked == [*settings, *reversed(settings), *settings]
-    # The first setting came first, eighth and ninth; the last one fourth, fifth and twelfth.
+    # The first of five settings came first, tenth and eleventh; the last one fifth, sixth and fifteenth.
     table = capsys.readouterr().out.splitlines()
-    assert table[2] == "| 1 process, 1 thread | 80 | 40 |"
-    assert table[-1] == "| 2 processes, 1 thread each | 50 | 25 |"
+    assert table[2] == "| 1 process, 1 thread | 100 | 50 |"
+    assert table[-1] == "| 2 processes, 1 thread each | 60 | 30 |"

@@ -140,15 +140,18 @@ def test_without_torch_one_line_says_what_to_install(lines: Path) -> None:
     assert done.stderr == "ocrnn: training needs torch; pip install 'ocrnn[train]'\n"
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(None, "passive"), ("active", "active")])
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(None, "passive 1000"), ("active", "active None")])
 def test_threads_that_wait_sleep_before_torch_is_there_unless_told_otherwise(
     asked: str | None, expected: str, lines: Path
 ) -> None:
     code = (
         "import os, sys; sys.modules['torch'] = None; from ocrnn.cli.main import main\n"
-        "try: main()\nfinally: print(os.environ['OMP_WAIT_POLICY'])"
+        "try: main()\nfinally: print(os.environ['OMP_WAIT_POLICY'], os.environ.get('GOMP_SPINCOUNT'))"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment = {name: value for name, value in os.environ.items() if name not in WAITING}
     environment |= {"OMP_WAIT_POLICY": asked} if asked else {}
     done = subprocess.run(
         [sys.executable, "-c", code, "train", "--data", str(lines)],
