@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL import Image
+
+    from ocrnn.model.runtime import Model
 
 TEXTS = 5
 """Whole texts of the beam that are kept; of each frame's beam as many prefixes."""
@@ -72,10 +75,23 @@ class Explanation:
     saliency: Saliency
 
 
+class _FirstLook:
+    """A model that does as another, but never looks again."""
+
+    def __init__(self, model: Model) -> None:
+        self.spec = replace(model.spec, doubt=0.0, word_doubt=0.0)
+        self._model = model
+
+    def infer(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return self._model.infer(images)
+
+
 def explain(
     reader: Reader, source: str | Path | bytes | BinaryIO | Grey | Image.Image, *, max_pixels: int = MAX_PIXELS
 ) -> Explanation:
     """Explain how `reader` reads a picture of one line; ImageError if it cannot be opened or holds several pages.
+
+    What is explained is the first look: a text that further views agreed on need not fit its frames at all.
 
     >>> from ocrnn import Reader
     >>> found = explain(Reader.open(), "samples/receipt.png")
@@ -87,7 +103,9 @@ def explain(
         raise ImageError(f"the picture holds {1 + len(others)} pages; explain one by one what load_lines gives")
     model = reader.model
     spec = model.spec
-    reading = reader.read(grey)
+    first = copy(reader)
+    first.model = _FirstLook(model)
+    reading = first.read(grey)
     grey = turned(grey, reading.turned_deg)
     line, layout = stretches.prepare(grey, spec, max_pixels=max_pixels)
     log_probs = np.ascontiguousarray(reader.posteriors(grey))  # (T, C)

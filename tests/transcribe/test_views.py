@@ -9,6 +9,7 @@ import pytest
 
 from ocrnn.charset import Charset
 from ocrnn.spec import ModelSpec
+from ocrnn.transcribe.explain import explain
 from ocrnn.transcribe.reader import Reader
 from ocrnn.transcribe.views import in_doubt, kept, views
 from tests.transcribe.conftest import spaced
@@ -134,3 +135,11 @@ def test_long_lines_are_not_looked_at_again() -> None:
     spec = ModelSpec(Charset("abc"), doubt=0.9)
     assert kept(np.zeros((40, 1900), np.uint8), spec) is not None
     assert kept(np.zeros((40, 4000), np.uint8), spec) is None
+
+
+def test_an_explanation_is_of_the_first_look(bars: Bars) -> None:
+    text = "4071234567890"
+    model = Shortsighted(bars, text, needs=180, doubt=0.85)
+    found = explain(Reader(model), bars.draw(text))
+    assert found.reading.text == "4081234568890"
+    assert Reader(model).read(bars.draw(text)).text == text
