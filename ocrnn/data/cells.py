@@ -20,6 +20,8 @@ IMAGE_COLUMNS = frozenset(
     {"image", "img", "picture", "path", "image_path", "file", "filename", "file_name", "image_name"}
 )
 TEXT_COLUMNS = frozenset({"text", "label", "labels", "transcription", "transcript", "ground_truth", "gt", "words"})
+_LONGEST = 65_536
+"""Characters in which the first line of a list must show what it is."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,19 @@ def list_table(table: Path, found: Found) -> Iterator[Sample | Problem]:
             yield _row(table, number, [name, *rest], _Columns(), found)
     if empty:
         yield empty_table(table)
+
+
+def lists_lines(table: Path) -> bool:
+    """Tell by its first line whether a file is a list of pictures and their texts, as `list_table` reads it.
+
+    PaddleOCR's list of pages looks alike, but has JSON for the text: the polygons of the page.
+    """
+    try:
+        with open(table, encoding="utf-8-sig", errors="replace") as stream:
+            path, tab, text = stream.readline(_LONGEST).rstrip().partition("\t")
+    except OSError:
+        return False
+    return bool(tab) and is_picture(_listed(path)[0].strip()) and not text.lstrip().startswith("[{")
 
 
 def _listed(path: str) -> list[str]:

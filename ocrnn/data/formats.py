@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
-from ocrnn.data.cells import HEADED, cell_table, list_table
+from ocrnn.data.cells import HEADED, cell_table, list_table, lists_lines
 from ocrnn.data.found import DATABASE, Found
 from ocrnn.data.objects import object_lines, object_table
 from ocrnn.data.samples import Problem, Sample, picture_key
@@ -29,6 +30,9 @@ _TABLE_NAMES = frozenset(
     | {"gt.txt"}  # of deep-text-recognition-benchmark
     | {f"rec_gt{part}.txt" for part in ("", "_train", "_val", "_eval", "_test")}  # of PaddleOCR
 )
+_PART_NAMES = frozenset(f"{part}{ending}.txt" for part in ("train", "val", "test") for ending in ("", "_list"))
+"""What PaddleOCR's splitter and its configurations call lists of lines. Its lists of pages have the same names, and so
+have those of other tools: the first line must look like one of a picture and a text."""
 _UNNAMED = (".tsv", ".csv", ".jsonl")
 """Endings under which a table of another name is likely one of labels."""
 _TEXTS = (".gt.txt", ".txt")
@@ -53,7 +57,7 @@ def find_labels(folder: Path) -> Found:
     pictures = tuple(file for file in files if is_picture(file))
     stems = {picture.with_suffix("") for picture in pictures}
     # Beside gt.png, gt.txt is that picture's text.
-    tables = tuple(file for file in files if file.name.lower() in _TABLE_NAMES and file.with_suffix("") not in stems)
+    tables = tuple(file for file in files if _is_table(file) and file.with_suffix("") not in stems)
     others = frozenset(files).difference(tables)
     return Found(
         root=folder,
@@ -67,6 +71,11 @@ def find_labels(folder: Path) -> Found:
     )
 
 
+def _is_table(file: Path) -> bool:
+    name = file.name.lower()
+    return name in _TABLE_NAMES or (name in _PART_NAMES and lists_lines(file))
+
+
 def _is_shard(file: Path) -> bool:
     return file.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2"))  # packed ones to say that they are
 
@@ -74,8 +83,9 @@ def _is_shard(file: Path) -> bool:
 def nothing_found(found: Found) -> str:
     """The error for a folder without any label, with the forms that were looked for."""
     remedy = f"put {_FORMS_IN_WORDS}"
-    if found.other_tables:
-        remedy += f"; if {found.other_tables[0].name} is the table of labels, give its path in place of the folder"
+    table = next(chain(found.other_tables, filter(lists_lines, found.texts)), None)
+    if table is not None:
+        remedy += f"; if {table.name} is the table of labels, give its path in place of the folder"
     return f"{found.root}: no labels found for {len(found.pictures)} pictures; {remedy}"
 
 

@@ -57,9 +57,9 @@ def read_labels(folder: str | Path) -> LabelSet:
       text, label, transcription..., and document. TSV knows no quotes: text stands as it is between the tabs. CSV is
       cut at commas, or at semicolons or tabs where its first line shows those, and quotes as spreadsheets do.
     - `labels.jsonl` and ImageFolder's `metadata.jsonl`: an object on each line, with those names for its keys.
-    - `gt.txt` of deep-text-recognition-benchmark, `rec_gt.txt` of PaddleOCR, and its parts (`rec_gt_train.txt`): a
-      path, a tab and a text on each line, as they stand. All parts in a folder are read; give one by its path to read
-      it alone.
+    - `gt.txt` of deep-text-recognition-benchmark, `rec_gt.txt` of PaddleOCR, and its parts (`rec_gt_train.txt`,
+      `train.txt`, `train_list.txt`): a path, a tab and a text on each line, as they stand. All parts in a folder are
+      read; give one by its path to read it alone.
     - `labels.json` of docTR: one object of names and texts.
 
     Pages come with files of PAGE or ALTO, `*.xml`: each line with a text is cut out of its page's picture (see

@@ -105,6 +105,14 @@ def paddleocr_absolute(folder: Path) -> str:
     return "val/"
 
 
+def paddleocr_split(folder: Path, ending: str = "") -> str:
+    """As gen_ocr_train_val_test.py calls its lists, and as the configurations do."""
+    for part, name in zip(("train", "train", "val", "test"), TRUTH, strict=True):
+        with open(folder / f"{part}{ending}.txt", "a", encoding="utf-8") as file:
+            file.write(f"{folder.absolute()}/rec/{name}\t{TRUTH[name]}\n")
+    return "rec/"
+
+
 def benchmark(folder: Path) -> str:
     (folder / "lists").mkdir()
     (folder / "lists" / "gt.txt").write_text("".join(f"test/{name}\t{text}\n" for name, text in TRUTH.items()), "utf-8")
@@ -123,6 +131,8 @@ WRITERS: dict[str, Callable[[Path], str]] = {
     "PPOCRLabel on Windows": lambda folder: ppocrlabel(folder, "\r\n"),
     "PaddleOCR, from above": paddleocr_from_above,
     "PaddleOCR, absolute": paddleocr_absolute,
+    "PaddleOCR, split": paddleocr_split,
+    "PaddleOCR, lists": lambda folder: paddleocr_split(folder, "_list"),
     "deep-text-recognition-benchmark": benchmark,
 }
 
@@ -212,7 +222,7 @@ def test_a_path_counts_from_above_only_into_the_data_folder(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("train.txt", "1.png\ta\n"), ("x.jsonl", '{"file_name": "1.png", "text": "a"}'), ("x.JSON", '{"1.png": "a"}')],
+    [("mine.txt", "1.png\ta\n"), ("x.jsonl", '{"file_name": "1.png", "text": "a"}'), ("x.JSON", '{"1.png": "a"}')],
 )
 def test_a_table_under_any_name_by_its_path(name: str, content: str, tmp_path: Path) -> None:
     pictures(tmp_path, TRUTH)
@@ -221,6 +231,23 @@ def test_a_table_under_any_name_by_its_path(name: str, content: str, tmp_path: P
     assert texts(labels) == {"1.png": "a"}
     assert labels.problems == ()
     with pytest.raises(LabelError, match="no labels found for 4 pictures"):
+        read_labels(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ["1.png\n2.png\n", "", "one\ttwo\n", '1.png\t[{"transcription": "a", "points": [[0, 1]]}]\n', "[]\ta\n"]
+)
+def test_a_list_of_something_else_is_none_of_labels(content: str, tmp_path: Path) -> None:
+    pictures(tmp_path, TRUTH)
+    (tmp_path / "train.txt").write_text(content)
+    (tmp_path / "gt.txt").write_text("2.png\tb\n")
+    assert texts(read_labels(tmp_path)) == {"2.png": "b"}
+    (tmp_path / "gt.txt").unlink()
+    with pytest.raises(LabelError, match="no labels found for 4 pictures") as caught:
+        read_labels(tmp_path)
+    assert "train.txt" not in str(caught.value)
+    (tmp_path / "mine.txt").write_text("\ufeff1.png\ta\r\n", "utf-8")
+    with pytest.raises(LabelError, match=r"; if mine.txt is the table of labels, give its path in place of the folder"):
         read_labels(tmp_path)
 
 

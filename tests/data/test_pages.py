@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from textwrap import dedent
 
 import numpy as np
 import numpy.typing as npt
@@ -118,43 +114,6 @@ def test_the_beginning_of_a_file_tells_its_picture(form: str, encoding: str, tmp
     assert named_picture(tmp_path / "1.xml") == "", "which page it is of is not asked where it may say anything"
     (tmp_path / "1.xml").write_bytes(b"<mets/>")
     assert named_picture(tmp_path / "1.xml") is named_picture(tmp_path / "gone.xml") is None
-
-
-def kraken() -> str | None:
-    """A Python that has kraken: this one, or that of KRAKEN_PYTHON."""
-    own = os.environ.get("KRAKEN_PYTHON")
-    return own or (sys.executable if importlib.util.find_spec("kraken") else None)
-
-
-@pytest.mark.parametrize("words", [True, False])
-@pytest.mark.parametrize("form", ["alto", "pagexml"])
-def test_krakens_own_serializer(form: str, words: bool, tmp_path: Path) -> None:
-    python = kraken()
-    if python is None:
-        pytest.skip("kraken is not installed; name a Python that has it in KRAKEN_PYTHON")
-    script = f"""
-        from kraken.containers import BaselineLine, BaselineOCRRecord, Segmentation
-        from kraken.serialization import serialize
-        def line(id, text, top):
-            base = [(10, top + 30), (110, top + 30)]
-            own = BaselineLine(id=id, baseline=base, boundary=[(10, top), (110, top), (110, top + 40), (10, top + 40)])
-            step = 100 // len(text)
-            cuts = [(max(1, n * step), (n + 1) * step - 1) for n in range(len(text))]
-            return BaselineOCRRecord(text, cuts, [0.9] * len(text), own)
-        lines = [line("a", "first line", 10), line("b", "by words & é", 100)]
-        page = Segmentation(type="baselines", imagename="1.png", text_direction="horizontal-lr", script_detection=False,
-                            lines=lines, regions={{}}, line_orders=[])
-        xml = serialize(page, image_size=(300, 200), template={form!r}, sub_line_segmentation={words})
-        open({str(tmp_path / "kraken.xml")!r}, "w", encoding="utf-8").write(xml)
-    """
-    subprocess.run([python, "-c", dedent(script)], check=True, capture_output=True, timeout=120)
-    labels = laid(tmp_path, (tmp_path / "kraken.xml").read_text(encoding="utf-8"), "kraken.xml")
-    assert labels.problems == ()
-    assert [sample.text for sample in labels.samples] == ["first line", "by words & é"]
-    for sample, top in zip(labels.samples, (10, 100), strict=True):
-        rows, columns = sample.load().shape
-        assert abs(rows - 40) <= 1 and abs(columns - 100) <= 1
-        assert np.array_equal(sample.load()[:39, :99], page()[top : top + 39, 10:109])
 
 
 def test_hyphens_at_the_end_of_a_line(tmp_path: Path) -> None:
