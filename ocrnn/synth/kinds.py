@@ -21,17 +21,17 @@ class Kind:
 
 
 KINDS = (
-    Kind("print", 0.11, _TEXT_FACES),
-    Kind("book", 0.12, ("old-style", "old-style", "serif"), ("en", "fr", "es", "fr", "es", "it", "de", "pt")),
-    Kind("fraktur", 0.035, ("blackletter",), ("de",)),
+    Kind("print", 0.09, _TEXT_FACES),
+    Kind("book", 0.1, ("old-style", "old-style", "serif"), ("en", "fr", "es", "fr", "es", "it", "de", "pt")),
+    Kind("fraktur", 0.03, ("blackletter",), ("de",)),
     Kind("incunable", 0.015, ("blackletter",), ("en", "fr", "it", "es")),
-    Kind("typewriter", 0.08, ("typewriter", "typewriter", "mono"), ("fr", "fr", "en", "de")),
-    Kind("receipt", 0.18, ("receipt-pixel", "mono", "mono", "condensed", "sans", "ocr-mrz", "typewriter")),
-    Kind("form", 0.14, ("sans", "serif", "sans", "typewriter", "condensed", "mono", "sans", "handwriting")),
-    Kind("word", 0.17, _ANY_FACES, ("en", "en", *_MODERN)),
-    Kind("plate", 0.02, ("signage-plates", "condensed", "sans", "stencil")),
-    Kind("card", 0.02, ("ocr-mrz", "mono", "sans")),
-    Kind("captcha", 0.05, _ANY_FACES),
+    Kind("typewriter", 0.07, ("typewriter", "typewriter", "mono"), ("fr", "fr", "en", "de")),
+    Kind("receipt", 0.185, ("receipt-pixel", "mono", "mono", "condensed", "sans", "ocr-mrz", "typewriter")),
+    Kind("form", 0.16, ("sans", "serif", "sans", "typewriter", "condensed", "mono", "sans", "handwriting")),
+    Kind("word", 0.2, _ANY_FACES, ("en", "en", *_MODERN)),
+    Kind("plate", 0.015, ("signage-plates", "condensed", "sans", "stencil")),
+    Kind("card", 0.015, ("ocr-mrz", "mono", "sans")),
+    Kind("captcha", 0.06, _ANY_FACES),
     Kind("handwriting", 0.05, ("handwriting",), ("fr", "fr", "en")),
     Kind("meter", 0.01, ("seven-segment", "ocr-mrz")),
 )

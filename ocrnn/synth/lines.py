@@ -58,7 +58,7 @@ class Synthesizer:
         """
         for _ in range(_TRIES):
             chosen = next((k for k in KINDS if k.name == kind), None) or KINDS[rng.choice(len(KINDS), p=self._shares)]
-            text = self._text(chosen, rng, longest)
+            text = self.says(chosen, rng, longest)
             face = self._face(chosen, text, rng)
             if face is None:
                 continue
@@ -76,7 +76,8 @@ class Synthesizer:
             f"give other --fonts or --texts, or a charset that they share"
         )
 
-    def _text(self, kind: Kind, rng: np.random.Generator, longest: int) -> str:
+    def says(self, kind: Kind, rng: np.random.Generator, longest: int = 95) -> str:
+        """What a line of a kind says, before a face has its say; it may be longer, or hold strangers to the charset."""
         choice = rng.random()
         short = int(rng.integers(2, max(3, min(26, longest))))
         length = short if rng.random() < 0.45 else int(rng.integers(min(2, longest), longest + 1))
@@ -204,11 +205,13 @@ class Synthesizer:
         loose = rng.random() * (0.75 if kind.name == "word" else 1)
         most = 0.1 if loose < 0.35 else 0.35 if loose < 0.8 else 0.9 if kind.name != "form" else 0.4
         sides = rng.uniform((-0.02, -0.02, 0, 0), (most, most, 1.2 * most, 1.2 * most))
-        if kind.name in ("form", "receipt", "word", "plate") and rng.random() < 0.12:
+        if kind.name in ("form", "receipt", "word", "plate") and rng.random() < (0.25 if kind.name == "word" else 0.12):
             # Boxes cut into the first letter or the last, and it is still to be read.
             end = int(rng.integers(2))
             if text[-end] not in _THIN:
-                sides[2 + end] = -rng.uniform(0.03, 0.2)
+                sides[2 + end] = -min(rng.uniform(0.03, 0.25), 0.3 * ink.shape[1] / em)
+        if kind.name == "word" and rng.random() < 0.15:
+            sides[int(rng.integers(2))] = -rng.uniform(0.02, 0.12)  # a slice off their heads or feet
         above, below, left, right = (int(side * em) for side in sides)
         height, width = bottom - top + above + below, ink.shape[1] + left + right
         page = np.zeros((height, width), np.float32)
@@ -295,7 +298,8 @@ def _rule(ink: Ink, rng: np.random.Generator) -> None:
         at = int(height * rng.choice([rng.uniform(0.0, 0.1), rng.uniform(0.82, 1.0)]))
         ink[at : at + thick] = np.float32(rng.uniform(0.5, 1))
     else:
-        at = int(rng.choice([0, max(0, width - thick)]))
+        # Of a box that was filled in without care the side stands anywhere, through a letter too.
+        at = int(rng.choice([0, max(0, width - thick), rng.integers(width)]))
         ink[:, at : at + thick] = np.float32(rng.uniform(0.5, 1))
 
 

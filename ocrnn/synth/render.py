@@ -36,12 +36,14 @@ def draw(text: str, face: Face, setting: Setting, rng: np.random.Generator) -> I
     pieces: list[tuple[str, float]] = []
     x = 0.0
     blank = max(font.getlength(" "), 0.15 * setting.em_px) * setting.space
-    for word in text.split(" "):
+    words = text.split(" ")
+    for word, following in zip(words, [*words[1:], ""], strict=True):
         for piece in word if by_letter else (word,):
             pieces.append((piece, x))
             x += font.getlength(piece) + setting.tracking * setting.em_px * by_letter
-        # Justified lines share one space width, typed and tabbed ones do not.
-        x += blank * (1 if rng.random() < 0.9 else float(rng.uniform(1, 3)))
+        # Justified lines share one space width, typed and tabbed ones do not; colons may stand in their own column.
+        wide = rng.random() < (0.5 if following == ":" else 0.1)
+        x += blank * (float(rng.uniform(1, 5 if following == ":" else 3)) if wide else 1)
     ascent, descent = font.getmetrics()
     edge = setting.em_px // 2
     size = (int(x) + 2 * edge + 2, ascent + descent + 2 * edge)

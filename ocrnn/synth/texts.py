@@ -95,8 +95,15 @@ class Texts:
         return lines[rng.integers(len(lines))]
 
     def word(self, rng: np.random.Generator, languages: Sequence[str]) -> str:
-        """One word, or two short ones, as on signs: in capitals more often than not."""
-        text = self.running(rng, languages, int(rng.integers(4, 14))).strip(" ,.;:!?()\"'-")
+        """One word, or two short ones, as on signs: in capitals more often than not.
+
+        Half of them are the longest of some: signs name things, and seldom say "the".
+        """
+        if rng.random() < 0.5:
+            text = max(self.running(rng, languages, 30).split(), key=len)
+        else:
+            text = self.running(rng, languages, int(rng.integers(4, 14)))
+        text = text.strip(" ,.;:!?()\"'-")
         choice = rng.random()
         if choice < 0.1:
             text = number(rng)
@@ -133,6 +140,9 @@ def number(rng: np.random.Generator) -> str:
         lambda: f"-{value:.2f}",
         lambda: digits(int(rng.integers(1, 9))),
         lambda: digits(int(rng.integers(1, 4))),
+        lambda: f"{'-' * int(rng.integers(2))}{digits(1)}",
+        lambda: f"{digits(2)}-{digits(3)}",
+        lambda: f"{rng.integers(1, 20)}00'{'sS'[rng.integers(2)]}",
         lambda: f"{day:02d}/{month:02d}/{year}",
         lambda: f"{day}-{month}-{year % 100:02d}",
         lambda: f"{day:02d}.{month:02d}.{year}",
@@ -204,6 +214,8 @@ def tabled(text: str, rng: np.random.Generator) -> str:
         f"{text} :",
         f"{text}:",
         f": {text}",
+        f"{text} #",
+        f"{'#%$@&'[rng.integers(5)]} {text}",
         f"{text} {number(rng)}",
         f"{number(rng)} {text}",
         f"{text} : {number(rng)}",

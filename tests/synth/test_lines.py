@@ -52,13 +52,13 @@ def test_longer_texts_make_longer_lines(maker: Synthesizer) -> None:
 
 def test_kinds_come_in_their_shares(maker: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    made = maker._text
+    made = maker.says
 
     def watch(kind: Kind, rng: np.random.Generator, longest: int) -> str:
         seen.append(kind.name)
         return made(kind, rng, longest)
 
-    monkeypatch.setattr(maker, "_text", watch)
+    monkeypatch.setattr(maker, "says", watch)
     for number in range(400):
         maker.line(np.random.default_rng(number))
     for kind in KINDS:
@@ -99,6 +99,17 @@ def test_another_process_makes_the_same_lines(maker: Synthesizer, fonts: Path, t
 def test_short_lines(maker: Synthesizer, longest: int) -> None:
     for number in range(60):
         assert 0 < len(maker.line(np.random.default_rng(number), longest=longest)[1]) <= longest
+
+
+def test_a_cut_leaves_something_of_the_narrowest_letter(maker: Synthesizer) -> None:
+    face = next(face for faces in maker._faces.values() for family in faces for face in family)
+    stroke = np.zeros((64, 4), np.float32)
+    stroke[20:48] = 1
+    word = next(kind for kind in KINDS if kind.name == "word")
+    for number in range(300):
+        page = maker._crop(word, stroke, face, "J", np.random.default_rng(number))
+        assert page.shape[1] >= 2
+        assert page.shape[0] >= 8
 
 
 @pytest.mark.parametrize("charset", ["digits", "ascii"])
