@@ -17,16 +17,21 @@ ORDER = 6
 """Characters that a model sees at once: five and the next one."""
 
 _UNKNOWN, _START, _END = (SPECIAL.index(token) for token in (UNKNOWN, START, END))
+_ALWAYS = 2
+"""Length up to which no n-gram is left out: these are few."""
 _BITS = 63  # of a number that holds a whole n-gram
 _DISCOUNTS = (0.5, 1.0, 1.5)  # where counts tell none, as lmplz falls back to
 
 
-def estimate(lines: Iterable[str], order: int = ORDER, *, charset: Charset | None = None) -> Ngrams:
+def estimate(lines: Iterable[str], order: int = ORDER, *, charset: Charset | None = None, least: int = 1) -> Ngrams:
     """Model of the characters of some lines, each between a START and an END of its own.
 
     Lines are taken in NFC, their white space as single spaces, empty ones left out. Characters outside of a charset are
-    UNKNOWN; without one every character of the text is known, but for control characters.
-    Raises UsageError for an order below 2, one too high for so many characters, and where there is no text.
+    UNKNOWN; without one every character of the text is known, but for control characters. N-grams of three tokens and
+    more that are there fewer than `least` times are left out, and their share goes to shorter contexts, as with
+    KenLM's --prune (Heafield et al. 2013): a smaller model for text of many kinds.
+    Raises UsageError for an order below 2, one too high for so many characters, a `least` below 1, and where there is
+    no text.
 
     >>> model = estimate(["abba", "baba"], order=3)
     >>> model.tokens
@@ -36,6 +41,8 @@ def estimate(lines: Iterable[str], order: int = ORDER, *, charset: Charset | Non
     """
     if order < 2:
         raise UsageError(f"order {order}: no character before the next one would be seen; give 2 or more")
+    if least < 1:
+        raise UsageError(f"least {least}: no n-gram is there fewer times than once; give 1 or more")
     tokens, numbers = _stream(lines, charset)
     bits = len(tokens).bit_length()
     if bits * order > _BITS:
@@ -43,7 +50,7 @@ def estimate(lines: Iterable[str], order: int = ORDER, *, charset: Charset | Non
             f"order {order}: too high for {len(tokens)} different characters; "
             f"give {_BITS // bits}, or a charset that leaves the rare ones out"
         )
-    return _smooth(tokens, _count(numbers, order, len(tokens), bits), bits)
+    return _smooth(tokens, _count(numbers, order, len(tokens), bits), bits, least)
 
 
 def _stream(lines: Iterable[str], charset: Charset | None) -> tuple[tuple[str, ...], Numbers]:
@@ -66,7 +73,7 @@ def _stream(lines: Iterable[str], charset: Charset | None) -> tuple[tuple[str, .
 
 
 class _Counts(NamedTuple):
-    """All n-grams of one length, packed and in order, and the counts that their probabilities are made of.
+    """All n-grams of one length, packed and in order, the counts of their probabilities, and how often they are there.
 
     Packed, an n-gram is one number: its tokens' numbers plus 1, so many bits for each, the first in front. Sorting,
     shifting and masking packed numbers sorts n-grams and takes their ends off.
@@ -74,6 +81,7 @@ class _Counts(NamedTuple):
 
     packed: Numbers
     counts: Numbers
+    seen: Numbers
 
 
 def _count(numbers: Numbers, order: int, tokens: int, bits: int) -> list[_Counts]:
@@ -93,11 +101,14 @@ def _count(numbers: Numbers, order: int, tokens: int, bits: int) -> list[_Counts
         counts = np.concatenate((before, times[first:last]))
         rising = packed.argsort()
         longer = packed[rising]
-        levels.insert(0, _Counts(longer, counts[rising]))
-    alone = np.zeros(tokens, dtype=np.int64)
-    alone[levels[0].packed - 1] = levels[0].counts
-    alone[_START] = 0
-    return [_Counts(np.arange(tokens) + 1, alone), *levels[1:]]
+        whole = windows >= 1 << bits * (length - 1)
+        places = np.searchsorted(longer, windows[whole] & _mask(bits * length))
+        seen = np.bincount(places, times[whole], minlength=len(longer)).astype(np.int64)
+        levels.insert(0, _Counts(longer, counts[rising], seen))
+    alone = np.zeros((2, tokens), dtype=np.int64)
+    alone[:, levels[0].packed - 1] = levels[0].counts, levels[0].seen
+    alone[:, _START] = 0
+    return [_Counts(np.arange(tokens) + 1, *alone), *levels[1:]]
 
 
 def _windows(numbers: Numbers, order: int, bits: int) -> Numbers:
@@ -112,25 +123,30 @@ def _windows(numbers: Numbers, order: int, bits: int) -> Numbers:
     return windows
 
 
-def _smooth(tokens: tuple[str, ...], levels: Sequence[_Counts], bits: int) -> Ngrams:
+def _smooth(tokens: tuple[str, ...], levels: Sequence[_Counts], bits: int, least: int) -> Ngrams:
     """Probabilities: an n-gram's share, discounted, and what that sets free spread as the n-gram one shorter says."""
     keys, probabilities, weights = [], [], []
     contexts = np.zeros(1, dtype=np.int64)  # packed: the empty one
     lower = np.full(1, 1 / (len(tokens) - 1))  # as far as no count tells, all but START are equally likely
     first = 0  # node of the first context
-    for length, (packed, counts) in enumerate(levels, 1):
-        parents = np.searchsorted(contexts, packed >> bits)
-        shorter = np.searchsorted(contexts, packed & _mask(bits * (length - 1)))
+    for length, (packed, counts, seen) in enumerate(levels, 1):
+        # What an n-gram begins or ends with is there as often at least: of those that stay all parts stay too.
+        stays = (seen >= least) | (length <= _ALWAYS)
         discounts = _discounts(counts)[np.minimum(counts, 3)]
-        totals = np.bincount(parents, counts, minlength=len(contexts))
-        freed = np.bincount(parents, discounts, minlength=len(contexts))
+        prefixes = packed >> bits
+        parents = np.minimum(np.searchsorted(contexts, prefixes), len(contexts) - 1)
+        followed = contexts[parents] == prefixes
+        totals = np.bincount(parents[followed], counts[followed], minlength=len(contexts))
+        freed = np.bincount(parents[followed], np.where(stays, discounts, counts)[followed], minlength=len(contexts))
         weight = np.divide(freed, totals, out=np.ones(len(contexts)), where=totals > 0)
-        lower = (counts - discounts) / totals[parents] + weight[parents] * lower[shorter]
-        keys.append((first + parents) * len(tokens) + (packed & _mask(bits)) - 1)
+        staying, parents = packed[stays], parents[stays]
+        shorter = np.searchsorted(contexts, staying & _mask(bits * (length - 1)))
+        lower = (counts - discounts)[stays] / totals[parents] + weight[parents] * lower[shorter]
+        keys.append((first + parents) * len(tokens) + (staying & _mask(bits)) - 1)
         probabilities.append(lower)
         weights.append(weight)
         first += len(contexts)
-        contexts = packed
+        contexts = staying
     weights.append(np.ones(len(contexts)))  # nothing follows the longest
     logps = np.log(np.concatenate(probabilities))
     logps[_START] = NEVER
