@@ -94,14 +94,7 @@ def main() -> None:
     charset = Charset.open("latin")
     spec = ModelSpec(charset, LineFormat(), Architecture.named("fast"))
     synthesizer = Synthesizer(arguments.fonts, arguments.texts, charset)
-    real: dict[str, RealLines] = {}
-    validation: list[Sample] = []
-    for name in REAL if arguments.real else ():
-        samples = read_labels(arguments.real / name).samples
-        usable = check_samples(samples, charset, spec.architecture, spec.line_format).samples
-        split = split_by_hash(usable, HELD_OUT)
-        real[name] = RealLines(split.train, "light")
-        validation += split.validation
+    real, validation = open_real(arguments.real, spec) if arguments.real else ({}, [])
     if not validation:
         validation = _synthetic_validation(synthesizer, arguments.out)
 
@@ -127,6 +120,19 @@ def main() -> None:
         if isinstance(event, Epoch):
             print(f"epoch {event.number} loss {event.loss:.4f} held-out CER {event.score.cer:.4f}", flush=True)
             save_history(arguments.out, event.history)
+
+
+def open_real(folder: Path, spec: ModelSpec) -> tuple[dict[str, RealLines], list[Sample]]:
+    """The real lines to learn from, by set, and those of all sets that are held out."""
+    real: dict[str, RealLines] = {}
+    held_out: list[Sample] = []
+    for name in REAL:
+        samples = read_labels(folder / name).samples
+        usable = check_samples(samples, spec.charset, spec.architecture, spec.line_format).samples
+        split = split_by_hash(usable, HELD_OUT)
+        real[name] = RealLines(split.train, "light")
+        held_out += split.validation
+    return real, held_out
 
 
 def _synthetic_validation(synthesizer: Synthesizer, out: Path) -> list[Sample]:

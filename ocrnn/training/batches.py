@@ -70,7 +70,7 @@ class Batch:
         The lengths stay: torch's CTC loss asks the host for them, and would wait for the device.
         """
         images, targets, weights = self.images, self.targets, self.weights
-        if device.type == "cuda":
+        if device.type == "cuda" and images.device.type == "cpu":
             images, targets, weights = images.pin_memory(), targets.pin_memory(), weights.pin_memory()
         return dataclasses.replace(
             self,
@@ -263,8 +263,11 @@ def batches(
     start: Position = _BEGINNING,
     threads: int = 1,
     team: Team = ALONE,
+    chunk: int | None = None,
 ) -> Iterator[tuple[Batch, Position]]:
     """Batches of one epoch, each with the position after it; `columns` bounds N times W.
+
+    `chunk` lines are made at a time and sorted by width, `CHUNK` of them where it is None: enough for several batches.
 
     The same plan, seed and epoch give the same batches, from any `start`, with any number of threads. Lines are made
     ahead of time on `threads` threads. A line whose augmented form is too narrow for its text is drawn again, plain
@@ -273,11 +276,13 @@ def batches(
     Of a `team` each process makes its part of the lines and gets its share of each batch: together they are the
     batches of a process alone. Raises ProcessLost.
     """
-    chunks = range(start.chunk, -(-len(plan) // CHUNK))
+    size = chunk or CHUNK
+    chunks = range(start.chunk, -(-len(plan) // size))
     with ThreadPoolExecutor(threads) as makers, ThreadPoolExecutor(1) as dealer:
 
         def begin(number: int) -> Future[list[_Share]]:
-            made = makers.submit(_made, plan, spec, seed, epoch, number, team)
+            places = range(number * size, min(len(plan), (number + 1) * size))[team.rank :: team.size]
+            made = makers.submit(_made, plan, spec, seed, epoch, places)
             # Dealt in the order of chunks, as all processes do.
             return dealer.submit(_dealt, made, ahead.get(number - 1), spec, columns, (seed, epoch, number, 3), team)
 
@@ -339,9 +344,8 @@ def collate(
     )
 
 
-def _made(plan: Plan, spec: ModelSpec, seed: int, epoch: int, number: int, team: Team) -> dict[int, _Line]:
-    """Lines of one chunk that this process makes, by their place; those that do not fit their text are left out."""
-    places = range(number * CHUNK, min(len(plan), (number + 1) * CHUNK))[team.rank :: team.size]
+def _made(plan: Plan, spec: ModelSpec, seed: int, epoch: int, places: range) -> dict[int, _Line]:
+    """Lines that this process makes of a chunk, by their place; those that do not fit their text are left out."""
     made = ((place, prepared_line(plan, place, spec, seed, epoch)) for place in places)
     return {place: line for place, line in made if line is not None}
 

@@ -57,6 +57,15 @@ def test_no_batch_is_over_its_columns_and_no_line_is_lost(digits: list[Sample], 
         assert count == 1 or count * width <= 300
 
 
+def test_larger_chunks_make_fuller_batches_of_the_same_lines(digits: list[Sample], spec: ModelSpec) -> None:
+    plan = permuted(RealLines(digits, None), 0, 1, least=60)
+    few, many = (
+        [batch for batch, _ in batches(plan, spec, columns=3000, seed=0, epoch=1, chunk=chunk)] for chunk in (7, 60)
+    )
+    assert sum(batch.lines for batch in few) == sum(batch.lines for batch in many) == len(plan)
+    assert max(batch.lines for batch in few) <= 7 < max(batch.lines for batch in many)
+
+
 def test_a_batch_holds_each_line_as_it_was_prepared_and_ground_behind_it(digits: list[Sample], spec: ModelSpec) -> None:
     lines = [
         (spec.line_format.prepare(load_lines(sample.image)[0]), spec.charset.encode(sample.text))
