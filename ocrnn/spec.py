@@ -147,8 +147,9 @@ class ModelSpec:
 
     `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where
     nothing was fitted. A line whose text is less likely than `doubt` (0..1) is looked at again in other views, a word
-    also below `word_doubt`; that takes ten times as long, and with 0 none is. `about` is free text for people, by
-    heading: data, licence, scores.
+    also below `word_doubt`; that takes ten times as long, and with 0 none is. `language` is what the model knows of
+    languages, used in such a second look and counting `language_weight` there: a packed language model
+    (`decoding.packed`) in base 64, empty for none. `about` is free text for people, by heading: data, licence, scores.
     """
 
     charset: Charset
@@ -157,6 +158,8 @@ class ModelSpec:
     temperature: float = 1.0
     doubt: float = 0.0
     word_doubt: float = 0.0
+    language: str = field(default="", repr=False)
+    language_weight: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -178,6 +181,8 @@ class ModelSpec:
                 "temperature": self.temperature,
                 "doubt": self.doubt,
                 "word_doubt": self.word_doubt,
+                "language": self.language,
+                "language_weight": self.language_weight,
                 "about": self.about,
             },
             ensure_ascii=False,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from ocrnn.spec import ModelSpec
 
 
 @click.command("info", epilog="\b\nocrnn info\nocrnn info runs/best.onnx")
@@ -22,11 +27,17 @@ def command(model: str | None) -> None:
         "network": f"{network.preset}: {network.backbone}, {network.layers} x {network.hidden} {network.cell} units",
         "temperature": f"{spec.temperature:g}",
         "doubt": f"lines below {spec.doubt:g} and words below {spec.word_doubt:g} are looked at again",
+        "language": f"of its own, {_own(spec)}" if spec.language else "none of its own",
         **{heading: _plain(value) for heading, value in spec.about.items()},
     }
     width = max(map(len, rows))
     for heading, text in rows.items():
         click.echo(f"{heading:<{width}}  {text}")
+
+
+def _own(spec: ModelSpec) -> str:
+    """The language that a model brings."""
+    return f"{len(spec.language) * 3 / 4e6:.1f} MB, counts {spec.language_weight:g} in the second look"
 
 
 def _plain(value: object) -> str:

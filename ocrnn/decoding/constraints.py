@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from ocrnn.decoding.ctc import Hypothesis, LogProbs
 from ocrnn.decoding.guide import Guide
 from ocrnn.decoding.language import WEIGHT, Language
 from ocrnn.decoding.lexicon import WORD_COST, known
+from ocrnn.errors import ModelError
+from ocrnn.spec import ModelSpec
 
 # Of 768 amounts on receipts, read as amounts, none cost more than 9.6; other lines bent into amounts cost 21 and more,
 # their characters being few, and hundreds as a rule.
@@ -61,6 +64,16 @@ def constraints(
 
         guides.append(Language(read_arpa(lm), charset, lm_weight))
     return guides
+
+
+def own_language(spec: ModelSpec) -> Language:
+    """The language that a model brings; ModelError where it is damaged."""
+    from ocrnn.decoding.packed import unpack
+
+    try:
+        return Language(unpack(base64.b64decode(spec.language, validate=True)), spec.charset, spec.language_weight)
+    except ValueError as fault:
+        raise ModelError(f"the language in the model file is damaged ({fault}); fetch the file again") from None
 
 
 def decode(log_probs: LogProbs, width: int, *, best: int = 1, guide: Guide | None = None) -> Decoded:

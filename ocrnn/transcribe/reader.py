@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, get_args
 
@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from ocrnn.charset import BLANK
 from ocrnn.data.samples import Sample
-from ocrnn.decoding.constraints import Decoded, constraints, decode
+from ocrnn.decoding.beam import beam_search
+from ocrnn.decoding.constraints import Decoded, constraints, decode, own_language
 from ocrnn.decoding.ctc import (
     Hypothesis,
     LogProbs,
@@ -28,7 +29,7 @@ from ocrnn.decoding.ctc import (
     log_probabilities,
 )
 from ocrnn.decoding.guide import combined
-from ocrnn.decoding.language import WEIGHT
+from ocrnn.decoding.language import WEIGHT, Language
 from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.decoding.parts import Part, alternatives, confidences, words
 from ocrnn.errors import ImageError, UsageError
@@ -411,10 +412,18 @@ class Reader:
         """One reading of several pictures of one line."""
         return replace(self._fused(pages, self._log_probs(pages, BATCH_SIZE)), frames=len(pages))
 
-    def _fused(self, pages: Sequence[_Page], lines: Sequence[LogProbs]) -> Reading:
-        """One reading of several pictures of one line, from the log-probabilities (T, C) of each."""
-        texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
-        chosen, logp, shown = clips.agreed(lines, texts, mix=self._guide is None)
+    def _fused(self, pages: Sequence[_Page], lines: Sequence[LogProbs], language: Language | None = None) -> Reading:
+        """One reading of several pictures of one line, from the log-probabilities (T, C) of each.
+
+        A language finds texts for each of them; which of these is taken, and how sure that is, the pictures say.
+        """
+        if language is None:
+            texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
+        else:
+            width = self._beam_width
+            searches = (beam_search(np.ascontiguousarray(line), width, best=1, guide=language) for line in lines)
+            texts = [likeliest.classes for likeliest, *_ in searches]
+        chosen, logp, shown = clips.agreed(lines, texts, mix=self._guide is None and language is None)
         best = Hypothesis(chosen, logp, align(lines[shown], chosen)) if logp > -math.inf else _NOTHING
         parts = self._words(best, pages[shown])
         (sure,) = confidences([lines[shown]], [best], [parts])
@@ -458,9 +467,14 @@ class Reader:
             if looks and (columns >= _WINDOW_COLUMNS or position == len(window) - 1):
                 lines = iter(self._log_probs([look for its in looks.values() for look in its], batch_size))
                 for at, its in looks.items():
-                    outcomes[at] = self._fused(its, [*itertools.islice(lines, len(its))])
+                    outcomes[at] = self._fused(its, [*itertools.islice(lines, len(its))], self._language)
                 looks.clear()
                 columns = 0
+
+    @cached_property
+    def _language(self) -> Language | None:
+        """The language that the model brings for its second look, where nothing else is known of the text."""
+        return own_language(self.model.spec) if self._guide is None and self.model.spec.language else None
 
     def _views(self, page: _Page, grey: Grey) -> Iterator[_Page]:
         """The same page seen otherwise; places in it are still those of the picture as it was given."""

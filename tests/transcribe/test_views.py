@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,9 @@ import numpy.typing as npt
 import pytest
 
 from ocrnn.charset import Charset
+from ocrnn.decoding.kneser_ney import estimate
+from ocrnn.decoding.packed import pack
+from ocrnn.errors import ModelError
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.explain import explain
 from ocrnn.transcribe.reader import Reader
@@ -57,6 +61,28 @@ def test_what_is_in_doubt_is_read_wider_and_stands_where_it_stood(bars: Bars) ->
     for place, character in enumerate(reading.characters):
         assert character.left_px == pytest.approx(4 + 12 * place, abs=5)
         assert character.right_px == pytest.approx(12 + 12 * place, abs=5)
+
+
+def test_the_second_look_knows_the_language_that_the_model_brings(bars: Bars) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text)
+    model = Shortsighted(bars, text, needs=10_000, doubt=0.85)
+    assert Reader(model).read(picture).text == "4081234568890", "no view shows it"
+    language = base64.b64encode(pack(estimate(["4071234567890", "1234567", "40712"] * 9, 4))).decode()
+    model.spec = dataclasses.replace(model.spec, language=language, language_weight=0.5)
+    told = Reader(model).read(picture)
+    assert told.text == text
+    assert told.confidence < 0.5, "how sure it is, the pictures say alone"
+    assert Reader(model, allow="[:digit:]").read(picture).text == "4081234568890", "what a user knows takes its place"
+    model.spec = dataclasses.replace(model.spec, doubt=0.0)
+    assert Reader(model).read(picture).text == "4081234568890", "at first it is not asked"
+
+
+def test_a_damaged_language_is_named(bars: Bars) -> None:
+    model = Shortsighted(bars, "407", needs=10_000, doubt=0.85)
+    model.spec = dataclasses.replace(model.spec, language="AAAA", language_weight=0.5)
+    with pytest.raises(ModelError, match="the language in the model file is damaged"):
+        Reader(model).read(bars.draw("407"))
 
 
 def test_what_is_sure_is_read_once(bars: Bars) -> None:
