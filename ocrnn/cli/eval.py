@@ -69,9 +69,10 @@ def command(
     that cannot be read counts as wrong from end to end.
 
     Below stands how far the confidence is true: lines of like confidence, how many of them are right, and the
-    calibration error, the mean distance of the two, beside what chance alone would make of it on so few lines. Then
-    what is taken for what, how often of how many times, and between which characters; then labels to check, where
-    the picture makes the reading far likelier than the label. Their evidence is in powers of ten.
+    calibration error, the mean distance of the two; then what is left of it without chance, and what chance alone
+    would make of it on so few lines. Then what is taken for what, how often of how many times, and between which
+    characters; then labels to check, where the picture makes the reading far likelier than the label. Their evidence
+    is in powers of ten.
     """
     if decoder == "greedy" and beam_width is not None:
         raise UsageError("--beam-width: belongs to the beam; leave out --decoder greedy")

@@ -107,11 +107,11 @@ def _confidence(evaluation: Evaluation) -> Iterator[str]:
     yield "<h2>Is the confidence true?</h2>"
     rows = [
         (name.replace("calibration error", "of lines").strip(), f"{100 * each.error:.2f} %",
-         f"{100 * each.low:.2f} to {100 * each.high:.2f}",
+         f"{100 * each.without_chance:.2f}", f"{100 * each.low:.2f} to {100 * each.high:.2f}",
          f"{100 * each.by_chance:.2f}, {100 * each.chance_high:.2f}")
         for name, each in reliabilities(evaluation)
     ]  # fmt: skip
-    yield page.table(("calibration error", "", "95 %", "by chance, seldom over"), rows)
+    yield page.table(("calibration error", "", "without chance", "95 %", "by chance, seldom over"), rows)
     yield f"<figure>{diagram(found)}<figcaption>{LEGEND}</figcaption></figure>"
     bins = [
         (f"{each.confidence:.3f}", f"{each.lines}{told}", f"{100 * each.right:.1f} %",

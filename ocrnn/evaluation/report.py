@@ -54,7 +54,7 @@ def confidence_table(evaluation: Evaluation) -> str:
        80.00 %     10   90.00 %   59.58 to 98.21
        80.00 %     10   90.00 %   59.58 to 98.21
        80.00 %     20   90.00 %   69.90 to 97.21   all
-    calibration error   10.00 %   95 %: 0.00 to 20.00; chance alone makes 9.64, seldom over 20.00
+    calibration error   10.00 %   without chance 2.66 (95 %: 0.00 to 17.47); chance alone makes 9.64, seldom over 20.00
     most doubtful 5 %          1 line: 50 % of the wrong lines, 50 % of the wrong characters
     """
     found = evaluation.reliability()
@@ -156,9 +156,10 @@ def to_json(evaluation: Evaluation, suspects: Sequence[Suspect], worst: int) -> 
 
 
 def chance(found: Reliability) -> str:
-    """What the calibration error has to be held against."""
-    interval = f"95 %: {100 * found.low:.2f} to {100 * found.high:.2f}"
-    return f"{interval}; chance alone makes {100 * found.by_chance:.2f}, seldom over {100 * found.chance_high:.2f}"
+    """What is left of a calibration error, and what it has to be held against."""
+    left = f"{100 * found.without_chance:.2f} (95 %: {100 * found.low:.2f} to {100 * found.high:.2f})"
+    alone = f"{100 * found.by_chance:.2f}, seldom over {100 * found.chance_high:.2f}"
+    return f"without chance {left}; chance alone makes {alone}"
 
 
 def figures(score: Score) -> tuple[tuple[str, float, str], ...]:

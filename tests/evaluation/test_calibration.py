@@ -151,20 +151,46 @@ def test_the_error_of_twenty_lines_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("off", "least", "most"), [(0.0, 0, 3), (0.2, 38, 40)])
-def test_what_chance_does_is_told_from_what_is_wrong(
-    off: float, least: int, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_chance_does_is_told_from_what_is_wrong(off: float, least: int, most: int) -> None:
     """Readers who are right as often as they say are hardly ever accused, those who boast are."""
-    monkeypatch.setattr(calibration, "_RESAMPLES", 200)
     rng = np.random.default_rng(7)
     accused = inside = 0
     for _ in range(40):
         said = rng.uniform(0.3, 1.0, 200)
-        found = reliability(said, rng.random(200) < said - off)
+        found = reliability(said, rng.random(200) < said - off, resamples=200)
         accused += found.proven
         inside += found.low <= off <= found.high
+        assert found.low <= found.without_chance <= found.high
+        assert (found.low > 0) <= found.proven
     assert least <= accused <= most
     assert inside >= 32
+
+
+@pytest.mark.parametrize(("power", "off"), [(1.0, 0.032), (1.3, 0.012), (0.8, 0.012)])
+@pytest.mark.parametrize("count", [90, 400])
+def test_without_chance_a_set_shows_the_error_of_its_kind(power: float, off: float, count: int) -> None:
+    """On average over sets drawn from a kind of line; where its error is 0, what is left can only be too much."""
+    rng = np.random.default_rng(11)
+    everything = rng.beta(1.4, 0.5, 200_000)
+    truth = np.abs(everything**power - everything).mean()
+    found = []
+    for _ in range(60):
+        said = rng.beta(1.4, 0.5, count)
+        found.append(reliability(said, rng.random(count) < said**power, resamples=100))
+    shown, left = np.mean([each.error for each in found]), np.mean([each.without_chance for each in found])
+    assert abs(left - truth) < off and abs(left - truth) < 0.6 * (shown - truth)
+    assert np.mean([each.low <= truth <= each.high for each in found]) >= 0.9
+
+
+def test_what_is_left_by_hand() -> None:
+    # Ten lines said 0.5 and all right: 0.5 off, where a coin makes 0.123 (mean |k / 10 - 0.5|).
+    found = reliability([0.5] * 10, [True] * 10)
+    coin = sum(math.comb(10, k) * abs(k / 10 - 0.5) for k in range(11)) / 1024
+    assert found.without_chance == pytest.approx(math.sqrt(0.5**2 - coin**2), abs=0.002)
+    # All right, drawn anew all right: nothing varies.
+    assert found.low == found.high == found.without_chance
+    # As many right as said: nothing is left.
+    assert reliability([0.5] * 10, [True, False] * 5).without_chance == 0
 
 
 def test_a_lean_that_bins_are_too_few_for_shows_on_the_whole() -> None:
