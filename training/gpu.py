@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""Train `latin`, `latin-accurate` and a `latin` that sees no real line, side by side, in minutes on one GPU.
+"""Train `latin`, and a `latin` that sees no real line, side by side in minutes on one GPU.
 
 usage: gpu.py --fonts DIR --texts DIR --real DIR --from latin.safetensors [--minutes 9] --out DIR
 
-One process draws lines for each core but one; the GPU, which is faster than they are, gets each batch again up to
---again times, changed a little (`shaken`). All three networks learn the same batches at the same time. `latin` goes on
-from --from. `latin-accurate` starts from nothing, or from --accurate-from. Of these two the better one leads: the other
-learns beside the texts what it makes of each frame. At first that spares `latin-accurate` the search for an alignment.
-`no-real` starts from nothing, or from --no-real-from, is nobody's pupil, and skips the batches of real lines: what it
-reads says what the real lines were worth. `latin.py` names the real sets; `ship.py` puts the results into the package.
+Processes draw lines, on all cores but a few; the GPU, which is faster than they are, gets each batch again up to
+--again times, changed a little (`shaken`). Both networks learn the same batches at the same time. `latin` goes on from
+--from. `no-real` starts from nothing, or from --no-real-from, and skips the batches of real lines: what it reads says
+what these were worth. `latin.py` names the real sets; `ship.py` puts `latin` into the package.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ from ocrnn.charset import Charset
 from ocrnn.image import LineFormat
 from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights, save_weights
-from ocrnn.spec import Architecture, ModelSpec
+from ocrnn.spec import ModelSpec
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.batches import Batch, Plan, RealLines, batches
 from ocrnn.training.distributed import ALONE
@@ -54,8 +52,6 @@ CHUNK, FIRST_CHUNK = 6144, 1024
 REAL_SHARE = 0.15
 FIRST_LONGEST = 30
 """Characters of the synthetic lines in the first chunk of each process, for the networks that start from nothing."""
-TRUST = 0.5
-"""What a network's distance from the one that leads counts beside its loss."""
 _WARM_UP_STEPS = 200
 _KEPT = 300
 """Batches that stay on the GPU to be learned again."""
@@ -138,26 +134,24 @@ class Pupil:
     thread: ThreadPoolExecutor = field(init=False)
     stream: torch.cuda.Stream | None = field(init=False)
     losses: list[Tensor] = field(default_factory=list)
-    loss: float = math.inf
 
     def __post_init__(self) -> None:
         for module in self.network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = _NORM_MOMENTUM
-
         assert isinstance(self.network.rnn, torch.nn.LSTM)
         self.network.rnn.forward = partial(_in_bfloat16, self.network.rnn)  # type: ignore[assignment]
         self.thread = ThreadPoolExecutor(1)
         self.stream = _new_stream()
         self.learner = Learner(self.network, precision=settled("auto", self.network, ALONE.device))
 
-    def learn(self, batch: Batch, share: float, step: int, teacher: Tensor | None = None) -> Future[None]:
+    def learn(self, batch: Batch, share: float, step: int) -> Future[None]:
         """Begin to take one step at a share of the rate."""
 
         def learned() -> None:
             # Backward in this thread too: torch's own is one for all of a device, and the networks would wait for it.
             with torch.cuda.stream(self.stream), torch.autograd.set_multithreading_enabled(False):
-                self.losses.append(self.learner.learn(batch, self.rate * share, step, teacher=teacher, trust=TRUST))
+                self.losses.append(self.learner.learn(batch, self.rate * share, step))
 
         if self.stream is not None:
             self.stream.wait_stream(torch.cuda.current_stream())
@@ -169,22 +163,13 @@ class Pupil:
         if self.stream is not None:
             torch.cuda.current_stream().wait_stream(self.stream)
 
-    @torch.no_grad()
-    def opinion(self, batch: Batch) -> Tensor:
-        """Log-probabilities (T, N, C) as a reader would have them."""
-        self.network.eval()
-        with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=self.learner.precision == "bf16"):
-            log_probs: Tensor = self.network(batch.images)
-        return log_probs
-
     def told(self) -> str:
-        """Mean `loss` per character since the last time; how many steps changed nothing, where any did."""
+        """Mean loss per character since the last time; how many steps changed nothing, where any did."""
         results = torch.stack(self.losses).tolist() if self.losses else []
         self.losses.clear()
         sound = [loss for loss, kept in results if kept]
         lost = f" ({len(results) - len(sound)} lost)" if len(sound) < len(results) else ""
-        self.loss = sum(sound) / len(sound) if sound else math.inf
-        return f"{self.name} {self.loss:.4f}{lost}"
+        return f"{self.name} {sum(sound) / max(1, len(sound)):.4f}{lost}"
 
     def save(self, folder: Path) -> None:
         """Write the weights."""
@@ -267,14 +252,12 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--real", type=Path, required=True)
     parser.add_argument("--from", dest="start", type=Path, required=True, help="weights of latin to go on from")
-    parser.add_argument("--accurate-from", type=Path)
     parser.add_argument("--no-real-from", type=Path)
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--steady", action="store_true", help="keep the rate instead of bringing it to zero")
     parser.add_argument("--columns", type=int, default=300_000)
-    parser.add_argument("--again", type=int, default=2)
-    parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 1))
+    parser.add_argument("--again", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 4))
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--save-seconds", type=float, default=120.0)
     parser.add_argument("--out", type=Path, required=True)
@@ -286,7 +269,7 @@ def main() -> None:
     synthesizer = Synthesizer(arguments.fonts, arguments.texts, Charset.open("latin"))
     real, _ = open_real(arguments.real, spec)
     # Processes are forked before there is anything of CUDA in this one.
-    taught = arguments.accurate_from is not None and arguments.no_real_from is not None
+    taught = arguments.no_real_from is not None
     maker = Maker(synthesizer, real, spec, arguments.columns, arguments.seed, taught)
     context = multiprocessing.get_context("fork")
     drawn: multiprocessing.Queue[tuple[bool, Batch]] = context.Queue(4 * arguments.processes)
@@ -294,27 +277,17 @@ def main() -> None:
         context.Process(target=maker.run, args=(number, arguments.processes, drawn), daemon=True).start()
 
     torch.manual_seed(arguments.seed)
-    accurate = _begun(arguments.accurate_from, dataclasses.replace(spec, architecture=Architecture.named("accurate")))
-    no_real = _begun(arguments.no_real_from, spec)
-    latin, careful, plain = pupils = (
-        Pupil("latin", network, spec, arguments.rate),
-        Pupil("latin-accurate", *accurate, arguments.rate),
-        Pupil("no-real", *no_real, 1.5 * arguments.rate),
-    )
+    plain = Pupil("no-real", *_begun(arguments.no_real_from, spec), 1.5 * arguments.rate)
+    pupils = (Pupil("latin", network, spec, arguments.rate), plain)
     made: queue.Queue[tuple[bool, Batch]] = queue.Queue(16)
     threading.Thread(target=_upload, args=(drawn, made), daemon=True).start()
     supply = Supply(made, arguments.again)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for step, done, is_due in _steps(60 * arguments.minutes - (time.monotonic() - started), arguments.save_seconds):
         is_real, batch = supply.next()
-        share = min(1.0, (step + 1) / _WARM_UP_STEPS) * (
-            1 if arguments.steady else 0.5 + 0.5 * math.cos(math.pi * done)
-        )
-        leader, led = (careful, latin) if careful.loss < latin.loss else (latin, careful)
-        opinion = leader.opinion(batch)
-        steps = [(leader, leader.learn(batch, share, step)), (led, led.learn(batch, share, step, opinion))]
-        if not is_real:
-            steps.append((plain, plain.learn(batch, share, step)))
+        share = min(1.0, (step + 1) / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * done))
+        learning = [pupil for pupil in pupils if not (is_real and pupil is plain)]
+        steps = [(pupil, pupil.learn(batch, share, step)) for pupil in learning]
         for pupil, taken in steps:
             pupil.wait(taken)
         if step % 100 == 99:

@@ -41,12 +41,20 @@ def command() -> None:
     help="Characters seen at once: N - 1 and the next one.",
 )
 @click.option(
+    "--least",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Leave out what is there fewer times, of three characters and more: a smaller file of a large text.",
+)
+@click.option(
     "--charset",
     metavar="NAME|FILE",
     help="Characters to know, as of `ocrnn charsets`; all others count as one.  [default: every one of the text]",
 )
 @options.quiet
-def build(texts: tuple[Path, ...], output: Path, order: int, charset: str | None, quiet: bool) -> None:
+def build(texts: tuple[Path, ...], output: Path, order: int, least: int, charset: str | None, quiet: bool) -> None:
     """Make a language model of characters from text files in UTF-8.
 
     Each line of text is taken as a line of a picture would hold it. The file is in ARPA form, which KenLM and others
@@ -61,7 +69,8 @@ def build(texts: tuple[Path, ...], output: Path, order: int, charset: str | None
     check_place(output)
     progress = bar(sum(path.stat().st_size for path in texts if path.is_file()), "bytes", shown=not quiet)
     try:
-        model = estimate((line for path in texts for line in _lines(path, progress)), order, charset=known)
+        lines = (line for path in texts for line in _lines(path, progress))
+        model = estimate(lines, order, charset=known, least=least)
     finally:
         progress.close()
     with whole_file(output) as write:

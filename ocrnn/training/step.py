@@ -54,14 +54,8 @@ class Learner:
         self._module = team.joined(_TwoHeads(network))
         self._buffers = list(network.buffers())
 
-    def learn(
-        self, batch: Batch, rate: float, step: int, *, teacher: Tensor | None = None, trust: float = 1.0
-    ) -> Tensor:
+    def learn(self, batch: Batch, rate: float, step: int) -> Tensor:
         """Take one step; gives (2,) on the device: the loss per character (nats), and 1 if it was learned from, or 0.
-
-        A `teacher`'s log-probabilities (T, N, C) of the same frames are learned from beside the texts: `trust` times
-        what the network's are apart from them (Kullback-Leibler, nats, summed over the frames of a line) joins the loss
-        that is minimised (Hinton, Vinyals, Dean 2015, arXiv 1503.02531), not the one that is told.
 
         A step whose loss or gradient is not a number changes nothing, norm statistics included. Every process of the
         team takes it with its share of the batch; the loss is that of the whole. Raises ProcessLost, and has then
@@ -71,7 +65,7 @@ class Learner:
         self.network.train()
         before = [buffer.clone() for buffer in self._buffers]
         try:
-            losses = self._gradient(batch.to(self.team.device), teacher, trust)
+            losses = self._gradient(batch.to(self.team.device))
         except BaseException:
             for buffer, value in zip(self._buffers, before, strict=True):
                 buffer.copy_(value)
@@ -87,15 +81,13 @@ class Learner:
         self.optimizer.step()
         return torch.stack((losses[0], sound.float()))
 
-    def _gradient(self, batch: Batch, teacher: Tensor | None, trust: float) -> Tensor:
+    def _gradient(self, batch: Batch) -> Tensor:
         """Leave the gradient of the whole batch in the parameters; gives the losses (2,) of both heads."""
         autocast = torch.autocast(self.team.device.type, torch.bfloat16, enabled=self.precision == "bf16")
         with autocast, self.team.watching():
             log_probs, shortcut = self._module(batch.images)
         loss = self._loss(log_probs, batch)
         beside = torch.zeros_like(loss) if shortcut is None else _SHORTCUT_WEIGHT * self._loss(shortcut, batch)
-        if teacher is not None:
-            beside = beside + trust * _apart(log_probs, teacher, batch)
         self.optimizer.zero_grad(set_to_none=True)
         with self.team.watching():
             # The mean over processes is taken of gradients that belong to one sum.
@@ -109,14 +101,6 @@ class Learner:
             log_probs.to(device), batch.targets.to(device), batch.input_lengths, batch.target_lengths, reduction="none"
         )
         return (losses.to(log_probs.device) * batch.weights).sum()
-
-
-def _apart(log_probs: Tensor, teacher: Tensor, batch: Batch) -> Tensor:
-    """How far log-probabilities (T, N, C) are from a teacher's (nats): of each line's frames, as its weight says."""
-    apart = functional.kl_div(log_probs, teacher, reduction="none", log_target=True).sum(2)  # (T, N)
-    lengths = batch.input_lengths.to(apart.device, non_blocking=True)
-    inside = torch.arange(len(apart), device=apart.device)[:, None] < lengths
-    return ((apart * inside).sum(0) * batch.weights).sum()
 
 
 class _TwoHeads(nn.Module):

@@ -32,6 +32,14 @@ def test_the_order_is_six_and_quiet_is_quiet(run: Run, tmp_path: Path) -> None:
     assert read_arpa("made.arpa").order == 6
 
 
+def test_what_is_rare_can_be_left_out(run: Run, tmp_path: Path) -> None:
+    lines = ["abab", "abba", "abab", "xyxy"]
+    (tmp_path / "text.txt").write_text("\n".join(lines))
+    assert run("lm", "build", "text.txt", "-o", "made.arpa", "--order", "4", "--least", "2").exit_code == 0
+    model = read_arpa("made.arpa")
+    assert len(model.keys) == len(estimate(lines, 4, least=2).keys) < len(estimate(lines, 4).keys)
+
+
 def test_a_charset_bounds_what_is_known(run: Run, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("tel. 0123\n")
     assert run("lm", "build", "text.txt", "-o", "made.arpa", "--charset", "digits").exit_code == 0

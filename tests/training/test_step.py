@@ -70,36 +70,6 @@ def test_a_step_that_is_no_number_changes_nothing(some: list[Batch], spec: Model
     assert not same(everything(whole), before)
 
 
-def test_a_teacher_is_followed_frame_by_frame(some: list[Batch], spec: ModelSpec) -> None:
-    batch, knows = some[0], learner(spec)
-    torch.manual_seed(2)
-    teacher = (3 * torch.randn(int(batch.input_lengths.max()), batch.lines, spec.charset.classes)).log_softmax(2)
-
-    def apart() -> float:
-        """The distance of its first reading from the teacher's, by hand, line by line."""
-        with torch.no_grad():
-            found, _ = knows.network.train().training_log_probs(batch.images)
-        total = torch.zeros(())
-        for number, (frames, weight) in enumerate(zip(batch.input_lengths, batch.weights, strict=True)):
-            says, thinks = found[:frames, number], teacher[:frames, number]
-            total = total + weight * (thinks.exp() * (thinks - says)).sum()
-        return float(total)
-
-    at_first = apart()
-    plain, led = learner(spec), learner(spec)
-    told = plain.learn(batch, 1e-3, 0), led.learn(batch, 1e-3, 0, teacher=teacher)
-    assert torch.equal(*told), "what is told is the loss of the texts"
-    assert not same(everything(plain), everything(led))
-    behind = torch.arange(len(teacher))[:, None] >= batch.input_lengths
-    assert behind.any()
-    other = learner(spec)
-    other.learn(batch, 1e-3, 0, teacher=torch.where(behind[..., None], -1.0, teacher))
-    assert same(everything(led), everything(other)), "frames of the padding say nothing"
-    for step in range(60):
-        knows.learn(batch, 3e-3, step, teacher=teacher, trust=20.0)
-    assert apart() < 0.5 * at_first
-
-
 class Asked(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes what makes the host wait for a number that a device computes."""
 
