@@ -4,11 +4,12 @@
     python benchmarks/learning.py --show [--save]
 
 ENGINE is `ocrnn` (from nothing), `ocrnn-latin` (from the shipped model, with --lines of the lines), `kraken=BIN` or
-`calamari=BIN`, where BIN is the folder of its commands. Engines named together run side by side, each pinned to one
-core with one thread. A peer is stopped when it has used the minutes as processor time, should it not have ended by
-itself, and its best network so far is taken; ocrnn is given them by the clock with its own `--minutes`, or --clock
-where other work shares its core. What each has used is in the table. Each keeps lines of the training set back by its
-own rule. All read DEV, which none has seen, and are scored by `ocrnn.metrics`. Linux only.
+`calamari=BIN`, where BIN is the folder of its commands, or `ocrnn-no-real=FILE`: from weights that have seen no real
+line, such as `training/gpu.py` makes, since `latin` has learned some sets. Engines named together run side by side,
+each pinned to one core with one thread. A peer is stopped when it has used the minutes as processor time, should it not
+have ended by itself, and its best network so far is taken; ocrnn is given them by the clock with its own `--minutes`,
+or --clock where other work shares its core. What each has used is in the table. Each keeps lines of the training set
+back by its own rule. All read DEV, which none has seen, and are scored by `ocrnn.metrics`. Linux only.
 """
 
 from __future__ import annotations
@@ -40,7 +41,13 @@ _ONE_THREAD = {
     name: "1"
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 }
-_TITLES = {"ocrnn": "ocrnn", "ocrnn-latin": "ocrnn --from latin", "kraken": "kraken", "calamari": "Calamari"}
+_TITLES = {
+    "ocrnn": "ocrnn",
+    "ocrnn-latin": "ocrnn --from latin",
+    "ocrnn-no-real": "ocrnn --from a model of drawn lines",
+    "kraken": "kraken",
+    "calamari": "Calamari",
+}
 
 
 @dataclass(frozen=True)
@@ -171,6 +178,10 @@ def _ocrnn(task: Task, *, start: str | None = None) -> Trained:
     return _trained(__version__, command, task, spent, readings)
 
 
+def _ocrnn_no_real(place: Path, task: Task) -> Trained:
+    return _ocrnn(task, start=str(place.resolve()))
+
+
 def _kraken(place: Path, task: Task) -> Trained:
     models = task.work / "models"
     pictures = sorted(str(path) for path in task.train.iterdir() if path.suffix != ".txt")
@@ -208,6 +219,7 @@ def _calamari(place: Path, task: Task) -> Trained:
 _ENGINES: dict[str, Callable[..., Trained]] = {
     "ocrnn": _ocrnn,
     "ocrnn-latin": partial(_ocrnn, start="latin"),
+    "ocrnn-no-real": _ocrnn_no_real,
     "kraken": _kraken,
     "calamari": _calamari,
 }
