@@ -23,7 +23,7 @@ def plain_size(data: bytes) -> tuple[int, int] | None:
     """Width and height of a PNG of grey or RGB in 8 bits whose chunks are whole and change no pixel; else None."""
     if not data.startswith(_SIGNATURE):
         return None
-    found = []
+    found: list[bytes] = []
     at = len(_SIGNATURE)
     size = None
     while at + 12 <= len(data):

@@ -52,7 +52,7 @@ def _ends(profile: list[int]) -> tuple[int, int] | None:
 
 
 def _divided(profile: list[int], ink: npt.NDArray[np.bool_]) -> bool:
-    """Whether there is a valley in the ink (h, w), whose rows have so many inked pixels, with letters on either side."""
+    """Whether the ink (h, w), whose rows have so many inked pixels, has a valley with letters on either side."""
     height = len(profile)
     margin = max(1, round(_LEAST_PART * height))
     if height <= 2 * margin:
