@@ -8,6 +8,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from ocrnn.charset import Charset
 from ocrnn.errors import CharsetError, ModelError, UsageError
 from ocrnn.image import LineFormat, check_whole
@@ -169,6 +172,14 @@ class ModelSpec:
                 f"lines are {self.line_format.height} px high but the network takes {self.architecture.height}; "
                 f"give both the same height"
             )
+
+    def check(self, images: npt.NDArray[Any]) -> None:
+        """ValueError for what are no prepared lines (N, 1, H, W) float32 of this model, or too narrow for a frame."""
+        height = self.line_format.height
+        if images.dtype != np.float32 or images.ndim != 4 or images.shape[1:3] != (1, height):
+            raise ValueError(f"images are {images.dtype} {images.shape}; give float32 (N, 1, {height}, W)")
+        if not len(images) or self.architecture.frames(images.shape[3]) < 1:
+            raise ValueError(f"images {images.shape} make no frame; give at least one line, and a wider one")
 
     def to_json(self) -> str:
         """One line of JSON, keys in a fixed order."""

@@ -78,7 +78,7 @@ def main() -> None:
     graph = quantise(build_graph(network, spec), draw_lines(spec.line_format))
     shipped = MODELS / f"{arguments.name}.onnx"
     save_graph(graph, shipped)
-    fitted = calibrate(open_model(shipped), lines, most=_LINES)
+    fitted = calibrate(open_model(shipped, runtime="onnxruntime"), lines, most=_LINES)
     set_model_props(graph, {KEY: _calibrated(spec, fitted).to_json()})
     save_graph(graph, shipped)
 

@@ -39,6 +39,7 @@ class Ocrnn:
     """ocrnn as it starts without options, of this Python."""
 
     model: str | None = None
+    runtime: str = "auto"
 
     @property
     def name(self) -> str:
@@ -56,7 +57,8 @@ class Ocrnn:
 
     @property
     def _options(self) -> list[str]:
-        return [] if self.model is None else ["-m", self.model]
+        chosen = [] if self.runtime == "auto" else ["--runtime", self.runtime]
+        return chosen if self.model is None else [*chosen, "-m", self.model]
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ for path in paths:
 """
 
 
-def installed(model: str | None = None) -> list[Engine]:
+def installed(model: str | None = None, runtime: str = "auto") -> list[Engine]:
     """Of ocrnn and the others those that are there, ocrnn first."""
     others = (Tesseract.found(), RapidOcr.found())
-    return [Ocrnn(model), *(other for other in others if other is not None)]
+    return [Ocrnn(model, runtime), *(other for other in others if other is not None)]

@@ -17,6 +17,7 @@ from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from ocrnn.bench.folder import Figures
+    from ocrnn.model.runtime import Runtime
 
 
 @click.command(
@@ -31,9 +32,16 @@ if TYPE_CHECKING:
     "--rounds", type=click.IntRange(min=1), default=3, show_default=True, metavar="N", help="Times to measure."
 )
 @options.jobs
+@options.runtime
 @click.option("--json", "as_json", is_flag=True, help="One line of json in place of the table.")
 def command(
-    paths: tuple[str, ...], model: str | None, lines: int, rounds: int, jobs: int | None, as_json: bool
+    paths: tuple[str, ...],
+    model: str | None,
+    lines: int,
+    rounds: int,
+    jobs: int | None,
+    runtime: Runtime,
+    as_json: bool,
 ) -> None:
     """Measure reading on this machine: lines a second from files to text, start, memory, and how long one line takes.
 
@@ -44,6 +52,7 @@ def command(
     from ocrnn.bench.folder import compare
     from ocrnn.bench.pictures import draw, gathered
     from ocrnn.model.cores import free_cores
+    from ocrnn.model.runtime import executor
     from ocrnn.transcribe.batch import find
 
     found = find(paths)
@@ -59,24 +68,26 @@ def command(
         pictures = gathered(given[:lines], place, times)[:lines] if given else draw(place, lines)
         for extra in set(place.iterdir()) - set(pictures):
             extra.unlink()
-        latency = _latency(model, pictures[:100])
-        figures = compare(installed(model), pictures, cores=cores, rounds=rounds)
+        latency = _latency(model, runtime, pictures[:100])
+        figures = compare(installed(model, runtime), pictures, cores=cores, rounds=rounds)
     kind = "given" if given else "drawn"
     if as_json:
         told = {"lines": lines, "pictures": kind, "cores": cores, "rounds": rounds, "one_line_ms": latency}
-        click.echo(json.dumps({**told, "engines": [dataclasses.asdict(each) for each in figures]}))
+        engines = [dataclasses.asdict(each) for each in figures]
+        click.echo(json.dumps({**told, "read_by": executor(model, runtime), "engines": engines}))
         return
     click.echo(
         f"{lines} {kind} lines, {cores} cores, median of {rounds}; one line takes {latency:.1f} ms of one core\n"
+        f"ocrnn reads with {executor(model, runtime)}\n"
     )
     click.echo(_table(figures))
 
 
-def _latency(model: str | None, pictures: list[Path]) -> float:
+def _latency(model: str | None, runtime: Runtime, pictures: list[Path]) -> float:
     """Milliseconds from the file of one line to its text, with everything warm: the median over some pictures."""
     from ocrnn.transcribe.reader import Reader
 
-    reader = Reader.open(model, threads=1)
+    reader = Reader.open(model, threads=1, runtime=runtime)
     reader.read(pictures[0])
     spent = []
     for picture in pictures:

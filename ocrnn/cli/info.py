@@ -17,7 +17,7 @@ def command(model: str | None) -> None:
 
     MODEL is the name of a shipped model or a model file; the default model where none is given.
     """
-    from ocrnn.model.runtime import header
+    from ocrnn.model.runtime import executor, header
 
     spec = header(model)
     lines, network = spec.line_format, spec.architecture
@@ -25,6 +25,7 @@ def command(model: str | None) -> None:
         "charset": f"{len(spec.charset)} characters: {spec.charset.characters}",
         "lines": f"{lines.height} px high, width in steps of {lines.width_step} px, margin {lines.margin} px",
         "network": f"{network.preset}: {network.backbone}, {network.layers} x {network.hidden} {network.cell} units",
+        "read by": executor(model),
         "temperature": f"{spec.temperature:g}",
         "doubt": f"lines below {spec.doubt:g} and words below {spec.word_doubt:g} are looked at again",
         "language": f"of its own, {_own(spec)}" if spec.language else "none of its own",

@@ -91,6 +91,14 @@ threads_of_a_job: Option[Any] = click.option(
     metavar="N",
     help="Processor cores for each line.  [default: one; for a picture alone the free ones, at most 8]",
 )
+runtime: Option[Any] = click.option(
+    "--runtime",
+    type=click.Choice(["auto", "onnxruntime", "openvino"]),
+    default="auto",
+    show_default=True,
+    help="What executes an .onnx. auto: OpenVINO for several pictures where it is installed (ocrnn[openvino]) and the "
+    "chip has AMX, or else ONNX Runtime.",
+)
 val_split: Option[Any] = click.option(
     "--val-split",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),

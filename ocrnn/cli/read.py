@@ -26,6 +26,7 @@ from ocrnn.transcribe.review import MIN_CONF, Review, review_list
 from ocrnn.transcribe.shards import Shard
 
 if TYPE_CHECKING:
+    from ocrnn.model.runtime import Runtime
     from ocrnn.transcribe.reader import Decoder, Frames, Reader, Result, Source
     from ocrnn.transcribe.turning import Turn
 
@@ -136,6 +137,7 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
 @options.batch_size(16)
 @options.jobs
 @options.threads_of_a_job
+@options.runtime
 @options.quiet
 @options.verbose
 @click.pass_context
@@ -168,6 +170,7 @@ def command(
     batch_size: int,
     jobs: int | None,
     threads: int | None,
+    runtime: Runtime,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -330,6 +333,8 @@ def command(
                 # A picture alone gets all cores: there is nothing to read beside it.
                 jobs=jobs or (1 if len(pictures) == 1 else None),
                 threads=threads,
+                # OpenVINO starts half a second later, which a picture alone does not bring in.
+                runtime="onnxruntime" if runtime == "auto" and len(pictures) == 1 else runtime,
                 max_pixels=max_pixels,
             )
             sources = _Sources(pictures, stdin)

@@ -1,22 +1,25 @@
-"""What executes a model: ONNX Runtime for .onnx, torch for .safetensors, behind one call."""
+"""What executes a model: ONNX Runtime or OpenVINO for .onnx, torch for .safetensors, behind one call."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ocrnn.errors import ModelError, UsageError
-from ocrnn.model import file
+from ocrnn.model import file, openvino
 from ocrnn.model.cores import free_cores
+from ocrnn.model.reals import is_whole
 from ocrnn.spec import ModelSpec
 
 if TYPE_CHECKING:
     from ocrnn.model.network import Network
 
 Array = npt.NDArray[np.float32]
+Runtime = Literal["auto", "onnxruntime", "openvino"]
+"""What executes an .onnx; "auto" takes OpenVINO where it is installed and the chip has AMX."""
 
 DEFAULT = "latin"
 """Name of the shipped model that reads when none is asked for."""
@@ -41,18 +44,30 @@ class Model(Protocol):
         """
 
 
-def open_model(name_or_path: str | Path | None = None, *, threads: int | None = None) -> Model:
+def open_model(
+    name_or_path: str | Path | None = None, *, threads: int | None = None, jobs: int = 1, runtime: Runtime = "auto"
+) -> Model:
     """Open a shipped model by its name (None: the default one), an .onnx or a .safetensors file.
 
     `threads` is how many cores one `infer` may use; None takes the free ones, at most 8. For a .safetensors, which
-    torch executes, it sets torch's own number for the whole process and None leaves that alone.
-    Raises ModelError for a file that is missing, damaged, foreign, newer, or does not do what it says.
+    torch executes, it sets torch's own number for the whole process and None leaves that alone. `jobs` is how many
+    `infer` are called at a time, which OpenVINO wants to know.
+    Raises ModelError for a file that is missing, damaged, foreign, newer, or does not do what it says; UsageError for
+    a runtime that is asked for and not installed.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: must be 1 or more")
+    if runtime not in get_args(Runtime):
+        raise UsageError(f"--runtime {runtime}: no such choice; take one of {', '.join(get_args(Runtime))}")
     path = find(name_or_path)
     spec = file.header(path)
-    model = OnnxModel(path, spec, threads) if path.suffix.lower() == ".onnx" else _torch_model(path, threads)
+    model: Model
+    if path.suffix.lower() != ".onnx":
+        model = _torch_model(path, threads)
+    elif _takes_openvino(runtime):
+        model = _openvino_model(path, spec, threads, jobs, asked=runtime != "auto")
+    else:
+        model = OnnxModel(path, spec, threads)
     _prove(path, model)
     return model
 
@@ -75,6 +90,27 @@ def share_cores(
     if jobs is None:
         jobs = cores if threads is None else 1
     return jobs, threads or max(1, min(cores // jobs, _MOST_THREADS))
+
+
+def executor(name_or_path: str | Path | None = None, runtime: Runtime = "auto") -> str:
+    """Name and version of what will execute a model on this machine, and in which numbers; nothing is imported.
+
+    Raises ModelError for a model that is not there.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    path = find(name_or_path)
+    if path.suffix.lower() != ".onnx":
+        name, package, numbers = "torch", "torch", "real numbers"
+    elif _takes_openvino(runtime):
+        name, package, numbers = "OpenVINO", "openvino", openvino.precision()
+    else:
+        name, package = "ONNX Runtime", "onnxruntime"
+        numbers = "eight bits" if is_whole(path.read_bytes()) else "real numbers"
+    try:
+        return f"{name} {version(package)}, {numbers}"
+    except PackageNotFoundError:  # a build of another name, such as onnxruntime-gpu
+        return f"{name}, {numbers}"
 
 
 def shipped() -> list[str]:
@@ -140,7 +176,7 @@ class OnnxModel:
 
     def infer(self, images: Array) -> Array:
         """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
-        _check(images, self.spec)
+        self.spec.check(images)
         batches = [images] if self._together else [images[n : n + 1] for n in range(len(images))]
         answers = [self._session.run(["log_probs"], {"images": batch})[0] for batch in batches]
         return np.asarray(answers[0] if len(answers) == 1 else np.concatenate(answers, axis=1), np.float32)
@@ -157,13 +193,35 @@ class TorchModel:
         """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
         import torch
 
-        _check(images, self.spec)
+        self.spec.check(images)
         network = self._network.eval()  # each time: its trainer may have put it back
         device = next(network.parameters()).device
         with torch.inference_mode():
             log_probs = network(torch.from_numpy(np.ascontiguousarray(images)).to(device))
         array: Array = log_probs.cpu().numpy()
         return array
+
+
+def _takes_openvino(runtime: Runtime) -> bool:
+    return runtime == "openvino" or (runtime == "auto" and openvino.is_installed() and openvino.is_fastest())
+
+
+def _openvino_model(path: Path, spec: ModelSpec, threads: int | None, jobs: int, *, asked: bool) -> Model:
+    """Open with OpenVINO; where it fails and was not `asked` for, ONNX Runtime, and one line that says so."""
+    if not openvino.is_installed():
+        raise UsageError("--runtime openvino: is not installed; pip install 'ocrnn[openvino]'")
+    try:
+        return openvino.OpenVinoModel(path, spec, threads=threads or min(free_cores(), _MOST_THREADS), jobs=jobs)
+    except Exception as fault:  # a broken package may raise anything when it is imported
+        told = " ".join(str(fault).split()) or type(fault).__name__
+        if asked:
+            raise ModelError(f"{path}: OpenVINO cannot open it ({told}); leave out --runtime") from None
+        model = OnnxModel(path, spec, threads)  # which says more clearly what is wrong with the file, if it is that
+        import logging
+
+        log = logging.getLogger("ocrnn")
+        log.warning("ocrnn: OpenVINO is installed but does not work (%s); ONNX Runtime reads instead", told)
+        return model
 
 
 def _torch_model(path: Path, threads: int | None) -> TorchModel:
@@ -179,14 +237,6 @@ def _torch_model(path: Path, threads: int | None) -> TorchModel:
     if threads is not None:
         torch.set_num_threads(threads)
     return TorchModel(*load_weights(path))
-
-
-def _check(images: npt.NDArray[Any], spec: ModelSpec) -> None:
-    height = spec.line_format.height
-    if images.dtype != np.float32 or images.ndim != 4 or images.shape[1:3] != (1, height):
-        raise ValueError(f"images are {images.dtype} {images.shape}; give float32 (N, 1, {height}, W)")
-    if not len(images) or spec.architecture.frames(images.shape[3]) < 1:
-        raise ValueError(f"images {images.shape} make no frame; give at least one line, and a wider one")
 
 
 def _prove(path: Path, model: Model) -> None:

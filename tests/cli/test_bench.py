@@ -26,6 +26,7 @@ def test_figures(start: Callable[..., subprocess.CompletedProcess[bytes]], bars_
     assert ours["ratio"] == 1
     assert 0 < ours["lines_per_s"] < 12 / 0.05
     assert told["one_line_ms"] > 0
+    assert told["read_by"].startswith("ONNX Runtime ")
 
 
 def test_pictures_that_are_given(
@@ -33,9 +34,11 @@ def test_pictures_that_are_given(
 ) -> None:
     for number in range(3):
         bars.save(tmp_path / f"in/{number}.png", str(number))
-    run = start("bench", "in", "--lines", "7", "--rounds", "1", "-j", "1", "-m", bars_file, env=ALONE)
+    given = ["--lines", "7", "--rounds", "1", "-j", "1", "--runtime", "onnxruntime"]
+    run = start("bench", "in", *given, "-m", bars_file, env=ALONE)
     assert run.returncode == 0, run.stderr
-    first, _, head, row, *_ = run.stdout.decode().splitlines()
+    first, by, _, head, row, *_ = run.stdout.decode().splitlines()
+    assert by.startswith("ocrnn reads with ONNX Runtime ")
     assert first.startswith("7 given lines, 1 cores, median of 1; one line takes ")
     assert head.split()[0] == "lines/s"
     assert row.startswith("ocrnn ")

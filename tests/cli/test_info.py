@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         return SPEC
 
     monkeypatch.setattr(runtime, "header", header)
+    monkeypatch.setattr(runtime, "executor", lambda name: f"what reads {name}")
     return names
 
 
@@ -41,6 +43,7 @@ def test_it_says_what_the_model_says(run: Run, asked: list[object]) -> None:
     assert lines["network"].startswith("fast: vgg, 2 x 160 lstm")
     assert lines["doubt"].startswith("lines below 0 and words below 0.3 ")
     assert lines["data"] == "books, receipts"
+    assert lines["read"] == "by      what reads a.onnx"
     assert lines["licence"] == "Apache-2.0"
     assert lines["scores"] == "cer 0.0123, lines 9"
 
@@ -61,7 +64,9 @@ def test_a_model_that_is_none_is_status_3(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_stored_model_is_described(run: Run, bars_file: str) -> None:
-    assert "10 characters: 0123456789" in run("info", bars_file).stdout
+    told = run("info", bars_file).stdout
+    assert "10 characters: 0123456789" in told
+    assert re.search(r"^read by +ONNX Runtime \d[\d.]+, real numbers$", told, re.MULTILINE)
 
 
 def test_the_help_names_the_default() -> None:
