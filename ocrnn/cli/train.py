@@ -296,7 +296,8 @@ def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
     )
     for characters, what in ((run.added, "new to"), (run.dropped, "dropped from")):
         if characters:
-            shown = " ".join(characters[:_CHARACTERS_SHOWN]) + (" …" if len(characters) > _CHARACTERS_SHOWN else "")
+            named = (c if c.isprintable() and c != " " else f"U+{ord(c):04X}" for c in characters[:_CHARACTERS_SHOWN])
+            shown = " ".join(named) + (" …" if len(characters) > _CHARACTERS_SHOWN else "")
             noun = "character" if len(characters) == 1 else "characters"
             click.echo(f"{len(characters)} {noun} {what} {run.options.from_model}: {shown}", err=True)
 

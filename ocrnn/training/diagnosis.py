@@ -11,6 +11,8 @@ _FLAT_EPOCHS = 5
 _FLAT_GAIN = 0.02
 _NOISE = 0.2
 """Nats per character by which a loss may rise of itself: near 0, one hard batch more than doubles it."""
+_LOST = 50.0
+"""Nats per character that no run of a usual rate has over an epoch: one that knows nothing begins with some ten."""
 _BLANK_EPOCHS = 6
 """Every CTC network begins by reading nothing; on a thousand lines an epoch it is past that before."""
 _FAR_BELOW, _FAR_ABOVE = 1 / 50, 5
@@ -36,12 +38,15 @@ def explain(epochs: Sequence[Epoch], *, learning_rate: float, usual: float, line
 
 
 def _exploding(epochs: Sequence[Epoch], learned: Sequence[Epoch], learning_rate: float, usual: float) -> str | None:
-    """The loss jumps up, or the first epoch undid what the model knew that it started from."""
+    """The loss jumps up, has never been down, or the first epoch undid what the model knew that it started from."""
     losses = [epoch.loss for epoch in learned]
     lowest = min(losses[:-1], default=math.inf)
     if not losses[-1] < max(2 * lowest, lowest + _NOISE):
         jumped = f"the training loss explodes: it jumped from {lowest:.2f} to {losses[-1]:.2f}"
         return _blamed(jumped, learning_rate, usual) or f"{jumped}; try --lr {learning_rate / 3:.1g}"
+    if losses[-1] > _LOST and learning_rate > usual:
+        stands = f"the training loss explodes: it stands at {losses[-1]:.0f} nats per character"
+        return _blamed(stands, learning_rate, usual)
     if epochs[0].number == 0:
         before, after = epochs[0].score.cer, min(epoch.score.cer for epoch in learned)
         if after > max(2 * before, before + _NOISE) and learning_rate > usual:

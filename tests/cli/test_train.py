@@ -80,12 +80,12 @@ def test_going_on_from_a_model_says_what_is_new_to_it_and_what_became_of_the_old
     monkeypatch.setattr("ocrnn.training.tuning.OLD_LINES", 4)
     spec = ModelSpec(Charset("0123456789xyz"), about={"name": "numbers"})
     save_weights(tmp_path / "start.safetensors", Network(spec.architecture, spec.charset.classes), spec)
-    (tmp_path / "digits.txt").write_text("\n".join("0123456789€"), encoding="utf-8")
+    (tmp_path / "digits.txt").write_text("\n".join("0123456789€\u200b"), encoding="utf-8")
     arguments = ("--from", tmp_path / "start.safetensors", "--charset", tmp_path / "digits.txt", "--freeze", "conv")
     more = ("--rehearse", "0.5", "--fonts", fonts, "--out", tmp_path / "run", "--minutes", "0.001", "--threads", "1")
     status, stdout, stderr = ocrnn("train", "--data", lines, *arguments, *more)
     assert (status, stdout) == (0, f"{tmp_path / 'run' / 'best.onnx'}\n")
-    assert f"1 character new to {tmp_path / 'start.safetensors'}: €\n" in stderr
+    assert f"2 characters new to {tmp_path / 'start.safetensors'}: € U+200B\n" in stderr
     assert f"3 characters dropped from {tmp_path / 'start.safetensors'}: x y z\n" in stderr
     assert re.search(r"^new lines +\d+ +[\d.]+ \([\d.]+ to [\d.]+\) +[\d.]+ \(", stderr, re.MULTILINE)
     assert re.search(r"^its old kind +4 +", stderr, re.MULTILINE)

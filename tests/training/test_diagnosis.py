@@ -66,6 +66,17 @@ def test_a_jump_of_the_loss_names_a_lower_rate() -> None:
     assert "jumped" in told(epochs([2, 1, math.nan], ["a", "ab", "a"]))
 
 
+def test_a_loss_that_was_never_down_is_put_down_to_the_rate() -> None:
+    run = epochs([4990], [""])
+    advice = explain(run, learning_rate=30, usual=2e-3, lines=1000)
+    assert advice == (
+        "the training loss explodes: it stands at 4990 nats per character: "
+        "the learning rate of 30 is too high; try --lr 0.002"
+    )
+    assert explain(run, learning_rate=2e-3, usual=2e-3, lines=1000) is None
+    assert explain(epochs([20], [""]), learning_rate=30, usual=2e-3, lines=1000) is None
+
+
 def test_a_small_loss_may_waver() -> None:
     run = epochs([2, 0.01, 0.05], ["a", "abcdefghij", "abcdefghij"])
     assert explain(run, learning_rate=3e-3, usual=2e-3, lines=9) is None
