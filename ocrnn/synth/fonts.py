@@ -154,6 +154,9 @@ def _drawn(font: ImageFont.FreeTypeFont, characters: str) -> frozenset[str]:
     def is_missing(c: str) -> bool:
         if not missing.getbbox() or max(abs(a - b) for a, b in zip(masks[c].size, missing.size, strict=True)) > 1:
             return False
+        # What a face does not map draws as .notdef to the pixel: of the fonts of a system that is nearly all of it.
+        if masks[c].size == missing.size and bytes(masks[c]) == bytes(missing):
+            return True
         # Hinting spares .notdef but not its copies; so large a glyph shows no difference.
         return _likeness(large, c, _ABSENT) > 0.96
 

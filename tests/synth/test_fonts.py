@@ -54,6 +54,17 @@ def build(path: Path, name: str = "Boxes", *, small_capitals: bool = False, adva
     builder.save(path)
 
 
+def test_what_a_face_does_not_map_is_not_drawn_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system has hundreds of fonts of other scripts: so they cost a sixth."""
+    build(tmp_path / "Boxes.ttf")
+    compared: list[str] = []
+    likeness = module._likeness
+    monkeypatch.setattr(module, "_likeness", lambda font, one, other: compared.append(one) or likeness(font, one, other))
+    (face,) = inspect(tmp_path / "Boxes.ttf", "ABC" + string.digits)
+    assert face.characters == set("ABC")
+    assert not set(string.digits) & set(compared)
+
+
 def test_only_what_draws_ink_of_its_own_is_kept(tmp_path: Path) -> None:
     build(tmp_path / "Boxes.ttf")
     (face,) = open_faces(tmp_path, CHARACTERS)
