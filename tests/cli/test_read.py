@@ -350,6 +350,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
+            "runtime": "onnxruntime",
         }
     ]
     text = run("read", "--help").stdout
@@ -960,7 +961,9 @@ def test_a_picture_is_read_as_it_was_drawn(start: Start, bars: Bars, bars_file: 
 
 
 def test_the_shipped_model_reads_the_samples(start: Start, root: Path, latin: str) -> None:
-    run = start("read", str(root / "samples"), "-m", latin)
+    # Not the folder as a whole: samples/digits/make.py fills more of it.
+    own = [*map(str, sorted((root / "samples").glob("*.png"))), str(root / "samples" / "pages")]
+    run = start("read", *own, "-m", latin)
     assert run.returncode == 0
     read = dict(line.split("\t") for line in run.stdout.decode().splitlines())
     truth = {

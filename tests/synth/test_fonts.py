@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import ImageFont
 
 from ocrnn.errors import UsageError
 from ocrnn.synth import fonts as module
@@ -59,7 +60,12 @@ def test_what_a_face_does_not_map_is_not_drawn_large(tmp_path: Path, monkeypatch
     build(tmp_path / "Boxes.ttf")
     compared: list[str] = []
     likeness = module._likeness
-    monkeypatch.setattr(module, "_likeness", lambda font, one, other: compared.append(one) or likeness(font, one, other))
+
+    def noted(font: ImageFont.FreeTypeFont, one: str, other: str) -> float:
+        compared.append(one)
+        return likeness(font, one, other)
+
+    monkeypatch.setattr(module, "_likeness", noted)
     (face,) = inspect(tmp_path / "Boxes.ttf", "ABC" + string.digits)
     assert face.characters == set("ABC")
     assert not set(string.digits) & set(compared)
