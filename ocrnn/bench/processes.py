@@ -28,10 +28,13 @@ class Spent:
 def spend(commands: Sequence[Sequence[str]], environment: Mapping[str, str] | None = None) -> Spent:
     """Run some commands side by side to the end of the last; their output goes nowhere.
 
+    Programs in Python may keep what they compile, as installed ones have it, even where this one may not: ocrnn from
+    its source tree would otherwise compile itself anew in a fifth of its start.
     Raises BenchError, with the last line that it said, for one that cannot be started or fails.
     """
     clock = [sys.executable, "-I", "-S", str(Path(__file__).with_name("clock.py"))]
     surroundings = {**os.environ, **(environment or {})}
+    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
     run = subprocess.run(
         clock, input=json.dumps(list(commands)), stdout=subprocess.PIPE, text=True, env=surroundings, check=True
     )

@@ -201,9 +201,10 @@ def _folder(folder: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
         problems.append((place, reason))
 
     root = os.path.join(folder, "")
+    above = len(str(Path(folder, "_"))) - 1  # what a Path makes of the folder stands before each of its files
     for path in _without_pages(find_files(folder, unreadable=unreadable)):
         # As it was given: a Path would make `scans/x.png` of `./scans/x.png`.
-        yield Picture(root + os.path.relpath(path, folder), len(root))
+        yield Picture(root + str(path)[above:], len(root))
 
 
 def _without_pages(files: Iterable[Path]) -> Iterator[Path]:

@@ -67,8 +67,11 @@ _PAGE_LINES = 32
 """Lines that a page is taken to have until it is opened."""
 _BATCH_COLUMNS = 32_768
 """Columns of all lines of a batch: a very wide line goes alone, so that memory has one bound."""
-_WINDOW_COLUMNS = 4 * _BATCH_COLUMNS
-"""Columns of all lines that are decoded together: 60 MB of them and their log-probabilities, for each job."""
+_WINDOW_COLUMNS = 5 * _BATCH_COLUMNS
+"""Columns of all lines that are decoded together: a full lot of lines eight times as wide as high, and for each job
+75 MB of them and their log-probabilities."""
+_GROWTH = 4
+"""How much larger each lot is than the one before it, until all jobs have full ones."""
 _NOTHING = Hypothesis((), -math.inf, ())
 _NOWHERE = Layout(())
 
@@ -631,9 +634,8 @@ def _lots(sources: Iterable[Source], most: int, jobs: int) -> Iterator[list[tupl
     while lot := list(_lot(numbered, size)):
         yield lot
         left -= len(lot)
-        size = min(2 * size, most)
-        if jobs > 1:
-            size = max(min(size, left // (2 * jobs)), 1)
+        # Each takes its share of what is left and no less: small lots go through the network a tenth more slowly.
+        size = max(min(_GROWTH * size, most, left // jobs), 1)
 
 
 def _lot(numbered: Iterator[tuple[int, Source]], size: int) -> Iterator[tuple[int, Source]]:

@@ -38,6 +38,11 @@ def test_processes_run_side_by_side() -> None:
         spend([[*python(waiting), *names], [*python(waiting), *names[::-1]]])
 
 
+def test_programs_may_keep_what_they_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    spend([python("import sys; assert not sys.dont_write_bytecode")])
+
+
 def test_the_environment_reaches_them() -> None:
     spend([python("import os; assert os.environ['OMP_THREAD_LIMIT'] == '3'")], {"OMP_THREAD_LIMIT": "3"})
 
