@@ -947,7 +947,7 @@ def stopped(
     ) as process:
         # The fourth picture is a pipe: it can be opened for writing once the run has opened it for reading.
         writing = os.open(folder / "in/3.png", os.O_WRONLY)
-        time.sleep(0.1)
+        time.sleep(1)  # pictures before it are still being read: with a tenth, too few were done on a busy machine
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
         os.close(writing)
