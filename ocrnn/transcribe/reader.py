@@ -67,9 +67,8 @@ _PAGE_LINES = 32
 """Lines that a page is taken to have until it is opened."""
 _BATCH_COLUMNS = 32_768
 """Columns of all lines of a batch: a very wide line goes alone, so that memory has one bound."""
-_WINDOW_COLUMNS = 5 * _BATCH_COLUMNS
-"""Columns of all lines that are decoded together: a full lot of lines eight times as wide as high, and for each job
-75 MB of them and their log-probabilities."""
+_WINDOW_COLUMNS = 4 * _BATCH_COLUMNS
+"""Columns of all lines that are decoded together: 60 MB of them and their log-probabilities, for each job."""
 _GROWTH = 4
 """How much larger each lot is than the one before it, until all jobs have full ones."""
 _NOTHING = Hypothesis((), -math.inf, ())
