@@ -1,40 +1,47 @@
-"""Many machines as one reader: Ray actors, one for each core, that read lots of pictures from disks they share.
+"""Many machines as one reader: a pipeline of Ray Data with an actor for each core, on disks that they share.
 
-Who asks keeps the order and counts: a lot is given out again when its actor is lost, and taken once, so that nothing is
-lost and nothing comes twice.
+A block of the pipeline is a lot of pictures, read by one actor in one go. Ray starts an actor that is lost anew, gives
+its lots out again and takes each once, in order. Of a lot that costs too many actors the pictures are read one by one.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import operator
+import os
 import sys
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ocrnn.errors import ImageError, ModelError, OcrnnError, UsageError
+from ocrnn.errors import ImageError, ModelError, UsageError
 from ocrnn.transcribe.reader import BATCH_SIZE, LOT_BATCHES, Reader, Result, Source, name_of
 
-_AHEAD = 4
-"""Lots for each actor that may be begun while the oldest is waited for."""
-_IN_HAND = 2
-"""Lots an actor has at a time: the next is there when it is done with one."""
+Pages = list[list[Result]]
+"""Results of each source of a lot, counted from the first of these."""
+
 _TRIES = 3
 """Actors that a lot may cost: then its pictures go alone, and one that costs as many again is given up."""
 _FAILED_STARTS = 5
 """Actors that may fail to start, one behind the other, before the cluster is."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Lot:
-    """Some sources on their way: the number of the first, how many actors were lost with them, and what came out."""
+    """Some sources, by their number among all lots."""
 
-    first: int
-    sources: list[Source]
-    lost: int = 0
-    results: list[list[Result]] | None = None
+    number: int
+    sources: Sequence[Source]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What came out of a lot: its pages, what was raised, or neither, where it cost too many actors."""
+
+    pages: Pages | None = None
+    fault: Exception | None = None
 
 
 def read_sources(
@@ -48,25 +55,34 @@ def read_sources(
     """Read as `Reader.read_sources` does, on the cluster at a Ray address, or on one begun on this machine.
 
     `options` go to `Reader.open` on each machine, where the model and the pictures have to be under the same paths.
-    There are so many actors, or one for each core of the cluster. Raises UsageError where Ray is not installed or does
-    not answer, and what `Reader.open` raises.
+    There are so many actors, or one for each core of the cluster. All sources are listed before the first is read.
+    Raises UsageError where Ray is not installed or does not answer, ModelError where no reader starts.
     """
     ray = _connected(address)
     try:
-        yield from _Crew(ray, options, batch_size, actors or int(ray.cluster_resources().get("CPU", 1))).read(sources)
+        size = actors or int(ray.cluster_resources().get("CPU", 1))
+        lots = _lots(sources, size, LOT_BATCHES * batch_size)
+        first = 0
+        for lot, pages in zip(lots, _read(lots, options, batch_size, size), strict=True):
+            for number, own in enumerate(_one_by_one(lot, options) if pages is None else pages):
+                yield [replace(page, source=first + number) for page in own]
+            first += len(lot)
     finally:
         ray.shutdown()
 
 
 def _connected(address: str | None) -> Any:
+    # What Ray says of actors that it starts anew would stand among the names of pictures that cannot be read.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
-        import ray
+        import ray.data
     except ImportError:
         raise UsageError("--ray: needs ray; pip install 'ocrnn[ray]'") from None
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     if not ray.is_initialized():
         try:
             ray.init(
-                address=address,
+                address=address or "local",
                 log_to_driver=False,
                 logging_level="ERROR",
                 include_dashboard=False if address is None else None,
@@ -78,135 +94,96 @@ def _connected(address: str | None) -> Any:
     return ray
 
 
-class _Crew:
-    """The actors and what each is at."""
+def _lots(sources: Iterable[Source], actors: int, most: int) -> list[list[Source]]:
+    """Sources in lots of so many at most, and some lots for each actor."""
+    following = iter(sources)
+    size = max(1, min(most, operator.length_hint(sources, sys.maxsize) // (4 * actors)))
+    return list(iter(lambda: list(itertools.islice(following, size)), []))
 
-    def __init__(self, ray: Any, options: Mapping[str, Any], batch_size: int, size: int) -> None:
-        self._ray = ray
-        self._batch_size = batch_size
-        self._most = LOT_BATCHES * batch_size
-        self._size = size
-        # What is lost is started anew here, not by Ray: it would keep lots waiting for a machine that is gone.
-        self._kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Actor)
-        self._options = dict(options)
-        self._starting: dict[Any, Any] = {}
-        self._free: deque[Any] = deque()
-        self._busy: dict[Any, tuple[Any, _Lot]] = {}
-        self._failed_starts = 0
 
-    def read(self, sources: Iterable[Source]) -> Iterator[list[Result]]:
-        """Results of all sources, in their order."""
-        for _ in range(self._size):
-            self._start()
-        fresh = self._lots(sources)
-        more = next(fresh, None)
-        again: deque[_Lot] = deque()
-        order: deque[_Lot] = deque()  # what is begun and not yet given out
-        while more or order:
-            while self._free and (again or (more and len(order) < _AHEAD * self._size)):
-                if again:
-                    lot = again.popleft()
-                else:
-                    assert more is not None
-                    lot, more = more, next(fresh, None)
-                    order.append(lot)
-                actor = self._free.popleft()
-                self._busy[actor.read.remote(lot.sources, self._batch_size)] = (actor, lot)
-            while order and order[0].results is not None:
-                yield from _numbered(order.popleft())
-            if more or order:
-                for lot in self._wait():
-                    again.extend(self._given_back(lot, order))
+def _read(
+    lots: Sequence[Sequence[Source]], options: Mapping[str, Any], batch_size: int, actors: int, *, cores: int = 1
+) -> Iterator[Pages | None]:
+    """What comes out of each lot, in order; None for one that cost too many actors."""
+    import ray.data
 
-    def _lots(self, sources: Iterable[Source]) -> Iterator[_Lot]:
-        following = iter(sources)
-        size = max(1, min(self._most, operator.length_hint(sources, sys.maxsize) // (4 * self._size)))
-        first = 0
-        while own := list(itertools.islice(following, size)):
-            yield _Lot(first, own)
-            first += len(own)
+    rows = [{"lot": _Lot(number, lot)} for number, lot in enumerate(lots)]
+    tally = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Tally).remote()
+    context = ray.data.DataContext.get_current().copy()
+    context.execution_options.preserve_order = True
+    context.max_consecutive_actor_init_deaths = _FAILED_STARTS - 1
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    with ray.data.DataContext.current(context):
+        pipeline = ray.data.from_items(rows, override_num_blocks=max(1, len(rows))).map_batches(
+            _Actor,
+            fn_constructor_args=(tally, dict(options), batch_size),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=actors),
+            num_cpus=cores,
+        )
+    started = False
+    try:
+        for row in pipeline.iter_rows():
+            started = True
+            if row["answer"].fault is not None:
+                raise row["answer"].fault
+            yield row["answer"].pages
+    except ray.exceptions.RayError as fault:
+        if started:
+            raise
+        raise ModelError(
+            f"no reader starts on the cluster ({_first_line(fault)}); is the model on each machine?"
+        ) from None
 
-    def _start(self) -> None:
-        actor = self._kind.remote(self._options)
-        self._starting[actor.ready.remote()] = actor
 
-    def _wait(self) -> list[_Lot]:
-        """Wait for the next thing that ends; gives lots whose actor was lost."""
-        ended, _ = self._ray.wait([*self._busy, *self._starting], num_returns=1)
-        back = []
-        for ref in ended:
-            try:
-                value = self._ray.get(ref)
-            except self._ray.exceptions.RayTaskError as fault:
-                raise fault.cause if isinstance(fault.cause, OcrnnError) else fault from None
-            except self._ray.exceptions.RayError as fault:
-                back += self._lost(ref, fault)
-                continue
-            if ref in self._starting:
-                self._free.extend([self._starting.pop(ref)] * _IN_HAND)
-                self._failed_starts = 0
-            else:
-                actor, lot = self._busy.pop(ref)
-                lot.results = value
-                self._free.append(actor)
-        return back
+def _one_by_one(sources: Sequence[Source], options: Mapping[str, Any]) -> Pages:
+    """What comes out of each source of a lot that was given up; one more reader, beside the others, takes them."""
+    found = _read([[source] for source in sources], options, 1, 1, cores=0)
+    return [[_given_up(source)] if pages is None else pages[0] for source, pages in zip(sources, found, strict=True)]
 
-    def _lost(self, ref: Any, fault: Exception) -> list[_Lot]:
-        """Let an actor go and start another; gives all lots it had."""
-        if ref in self._starting:
-            actor, lots = self._starting.pop(ref), []
-            self._failed_starts += 1
-            if self._failed_starts >= _FAILED_STARTS:
-                raise ModelError(
-                    f"no reader starts on the cluster ({_first_line(fault)}); is the model on each machine?"
-                )
-        else:
-            actor, _ = self._busy[ref]
-            mine = [each for each, (holder, _) in self._busy.items() if holder is actor]
-            lots = [self._busy.pop(each)[1] for each in mine]
-        self._free = deque(other for other in self._free if other is not actor)
-        self._start()
-        return lots
 
-    def _given_back(self, lot: _Lot, order: deque[_Lot]) -> list[_Lot]:
-        """What to read again of a lot whose actor was lost: all of it, or each picture alone to find the culprit."""
-        lot.lost += 1
-        if lot.lost < _TRIES:
-            return [lot]
-        place = next(place for place, known in enumerate(order) if known is lot)
-        if len(lot.sources) == 1:
-            name = name_of(lot.sources[0])
-            error = ImageError(f"{name}: {lot.lost} readers were lost with it; read it by itself")
-            lot.results = [[Result(0, name, 1, 1, error)]]
-            return []
-        singles = [_Lot(lot.first + number, [source]) for number, source in enumerate(lot.sources)]
-        del order[place]
-        for number, single in enumerate(singles):
-            order.insert(place + number, single)
-        return singles
+def _given_up(source: Source) -> Result:
+    name = name_of(source)
+    return Result(0, name, 1, 1, ImageError(f"{name}: {_TRIES} readers were lost with it; read it by itself"))
+
+
+class _Tally:
+    """How many actors have begun each lot. Ray gives a lot that ends its actors to others for ever."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, number: int) -> int:
+        """Count one more, and say how many that makes."""
+        self._begun[number] += 1
+        return self._begun[number]
 
 
 class _Actor:
     """A reader on some machine of the cluster."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, tally: Any, options: Mapping[str, Any], batch_size: int) -> None:
         import cv2
 
         cv2.setNumThreads(1)
+        self._tally = tally
         self._reader = Reader.open(**{**options, "jobs": 1, "threads": 1})
+        self._batch_size = batch_size
 
-    def ready(self) -> None:
-        """Answer once the model is open."""
+    def __call__(self, lots: Mapping[str, Sequence[_Lot]]) -> dict[str, list[_Answer]]:
+        """The column `answer` to the column `lot`."""
+        return {"answer": [self._answer(lot) for lot in lots["lot"]]}
 
-    def read(self, sources: Sequence[Source], batch_size: int) -> list[list[Result]]:
-        """Pages of each source, counted from the first of these."""
-        return list(self._reader.read_sources(sources, batch_size=batch_size))
+    def _answer(self, lot: _Lot) -> _Answer:
+        import ray
 
-
-def _numbered(lot: _Lot) -> Iterator[list[Result]]:
-    assert lot.results is not None
-    for pages in lot.results:
-        yield [replace(page, source=lot.first + page.source) for page in pages]
+        if ray.get(self._tally.begin.remote(lot.number)) > _TRIES:
+            return _Answer()
+        try:
+            return _Answer(list(self._reader.read_sources(lot.sources, batch_size=self._batch_size)))
+        except Exception as fault:  # raised again where the text goes, as what it is and not as Ray's
+            return _Answer(fault=fault)
 
 
 def _first_line(fault: Exception) -> str:
