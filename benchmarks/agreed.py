@@ -4,8 +4,9 @@
     python benchmarks/agreed.py --sets DIR --predictions PREDICTIONS --set uw3 ... [--errors FILE] [--save]
 
 A label may be wrong, or its picture cut. Where ocrnn's `latin` and every peer differ from the label in the same way at
-the same character, it is the label's fault or shows nothing to read, as good as always; the error that is left is the
-engine's own. --errors lists each line that `latin` reads wrongly with what the others made of it.
+the same character, it is the label's fault, as good as always. A picture of which none of them reads half shows other
+than its label says: there the fewest differences of any of them count so. The error that is left is the engine's own.
+--errors lists each line that `latin` reads wrongly with what the others made of it.
 """
 
 from __future__ import annotations
@@ -42,20 +43,23 @@ def main() -> None:
     for name in options.names:
         samples = list(read_labels(options.sets / name).samples)
         found = {engine: readings(options.predictions / engine / f"{name}.tsv", samples) for engine in engines}
-        characters, shared, own = 0, 0, Counter[str]()
+        characters, shared, cut, own = 0, 0, 0, Counter[str]()
         for number, sample in enumerate(samples):
             edits = {engine: differences(sample.text, found[engine][number]) for engine in engines}
-            characters += sum(bool(place.truth) for place in align(sample.text, sample.text))
-            shared += reduce(and_, edits.values()).total()
+            here = sum(bool(place.truth) for place in align(sample.text, sample.text))
+            characters += here
+            fewest = min(its.total() for its in edits.values())
+            cut += fewest if 2 * fewest > here else 0
+            shared += 0 if 2 * fewest > here else reduce(and_, edits.values()).total()
             own.update({engine: its.total() for engine, its in edits.items()})
             if edits[OURS]:
                 listed.append([name, sample.name, sample.text, *(found[engine][number] for engine in engines)])
-        figures[name] = {"characters": characters, "shared": shared, **own}
-        rows.append([name, str(characters), *(f"{100 * n / characters:.2f}" for n in (shared, *own.values()))])
+        figures[name] = {"characters": characters, "shared": shared, "cut": cut, **own}
+        rows.append([name, str(characters), *(f"{100 * n / characters:.2f}" for n in (shared, cut, *own.values()))])
     if options.errors:
         with options.errors.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter="\t").writerows([["set", "line", "label", *engines], *listed])
-    head = ["set", "characters", "wrong for all alike, %", *engines]
+    head = ["set", "characters", "all read alike otherwise, %", "none reads half, %", *engines]
     record.publish("agreed", figures, record.table(head, rows), save=options.save)
 
 

@@ -150,7 +150,8 @@ class ModelSpec:
 
     `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where
     nothing was fitted. A line whose text is less likely than `doubt` (0..1) is looked at again in other views, a word
-    also below `word_doubt`; that takes ten times as long, and with 0 none is. `language` is what the model knows of
+    also below `word_doubt`; that takes ten times as long, and with 0 none is. The probability that the views then agree
+    on is raised to `again_power` to become a confidence. `language` is what the model knows of
     languages, used in such a second look and counting `language_weight` there: a packed language model
     (`decoding.packed`) in base 64, empty for none. `about` is free text for people, by heading: data, licence, scores.
     """
@@ -161,6 +162,7 @@ class ModelSpec:
     temperature: float = 1.0
     doubt: float = 0.0
     word_doubt: float = 0.0
+    again_power: float = 1.0
     language: str = field(default="", repr=False)
     language_weight: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
@@ -192,6 +194,7 @@ class ModelSpec:
                 "temperature": self.temperature,
                 "doubt": self.doubt,
                 "word_doubt": self.word_doubt,
+                "again_power": self.again_power,
                 "language": self.language,
                 "language_weight": self.language_weight,
                 "about": self.about,

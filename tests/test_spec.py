@@ -73,6 +73,7 @@ SPEC = ModelSpec(
     temperature=1.25,
     doubt=0.85,
     word_doubt=0.9,
+    again_power=0.7,
     language="eJw=",
     language_weight=0.45,
     about={"data": "none", "cer": {"receipts": 0.05}},

@@ -73,11 +73,17 @@ _Unit = tuple[str, str]
 
 
 def _units(text: str) -> list[_Unit]:
-    """Characters of a text, each with its combining marks; what folds to several (… or ﬁ) is written so."""
+    """Characters of a text, each with its combining marks; what folds to several (… or ﬁ) is written so.
+
+    Two single quotes that fold to a double one are one character.
+    """
     units: list[_Unit] = []
     for cluster in _clusters(" ".join(text.split())):
         folded = list(_clusters(fold(cluster) or " "))
-        units += [(cluster, folded[0])] if len(folded) == 1 else [(part, part) for part in folded]
+        if folded == ["'"] and units and units[-1][1] == "'":
+            units[-1] = (units[-1][0] + cluster, '"')
+        else:
+            units += [(cluster, folded[0])] if len(folded) == 1 else [(part, part) for part in folded]
     return units
 
 

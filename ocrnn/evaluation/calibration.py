@@ -118,6 +118,15 @@ def calibrate(model: Model, samples: Sequence[Sample], *, most: int = MOST_LINES
     return Calibration(round(_fitted(curves, right), 3), reliability(confidences.tolist(), right.tolist()))
 
 
+def likeliest_power(confidences: Sequence[float], right: Sequence[bool]) -> float:
+    """Power, 1/8 to 4, that confidences are to be raised to so that what came true is most likely; 1 for none.
+
+    For readings that no logits stand behind, such as what several views of a line agree on.
+    """
+    logs = np.log(np.maximum(np.asarray(confidences, float), 1e-300))
+    return round(1 / _likeliest(logs[:, None] / _TRIED, np.asarray(right, bool)), 3) if len(logs) else 1.0
+
+
 def reliability(
     confidences: Iterable[float],
     right: Iterable[bool],
@@ -214,7 +223,11 @@ def _logp(curves: Numbers, temperatures: Numbers) -> Numbers:
 
 def _fitted(curves: Numbers, right: npt.NDArray[np.bool_]) -> float:
     """Temperature of the least negative log-likelihood (nats) of what came true, with the prior."""
-    logp = _logp(curves, _TRIED)
+    return _likeliest(_logp(curves, _TRIED), right)
+
+
+def _likeliest(logp: Numbers, right: npt.NDArray[np.bool_]) -> float:
+    """The same from log-probabilities (N, temperatures) at each temperature that is tried."""
     wrong = np.log(np.maximum(-np.expm1(logp), _SURE))
     losses = _PRIOR * np.log(_TRIED) ** 2 - np.where(right[:, None], logp, wrong).sum(axis=0)
     return float(_TRIED[losses.argmin()])

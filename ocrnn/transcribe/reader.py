@@ -417,10 +417,18 @@ class Reader:
         """One reading of several pictures of one line."""
         return replace(self._fused(pages, self._log_probs(pages, BATCH_SIZE)), frames=len(pages))
 
-    def _fused(self, pages: Sequence[_Page], lines: Sequence[LogProbs], language: Language | None = None) -> Reading:
+    def _fused(
+        self,
+        pages: Sequence[_Page],
+        lines: Sequence[LogProbs],
+        *,
+        language: Language | None = None,
+        power: float = 1.0,
+    ) -> Reading:
         """One reading of several pictures of one line, from the log-probabilities (T, C) of each.
 
-        A language finds texts for each of them; which of these is taken, and how sure that is, the pictures say.
+        A language finds texts for each of them; which of these is taken, and how sure that is, the pictures say. Their
+        probability is raised to `power`.
         """
         if language is None:
             texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
@@ -429,11 +437,12 @@ class Reader:
             searches = (beam_search(np.ascontiguousarray(line), width, best=1, guide=language) for line in lines)
             texts = [likeliest.classes for likeliest, *_ in searches]
         chosen, logp, shown = clips.agreed(lines, texts, mix=self._guide is None and language is None)
-        best = Hypothesis(chosen, logp, align(lines[shown], chosen)) if logp > -math.inf else _NOTHING
+        best = Hypothesis(chosen, power * logp, align(lines[shown], chosen)) if logp > -math.inf else _NOTHING
         parts = self._words(best, pages[shown])
         (sure,) = confidences([lines[shown]], [best], [parts])
         found = Decoded((best,) if texts else ())
-        return self._reading(lines[shown], found, list(zip(parts, sure, strict=True)), pages[shown])
+        told = [(part, probability**power) for part, probability in zip(parts, sure, strict=True)]
+        return self._reading(lines[shown], found, told, pages[shown])
 
     def _read_window(self, window: Sequence[_Page], batch_size: int) -> list[Result]:
         """Results of some pages, those that are doubtful turned in every way that they may be."""
@@ -472,7 +481,12 @@ class Reader:
             if looks and (columns >= _WINDOW_COLUMNS or position == len(window) - 1):
                 lines = iter(self._log_probs([look for its in looks.values() for look in its], batch_size))
                 for at, its in looks.items():
-                    outcomes[at] = self._fused(its, [*itertools.islice(lines, len(its))], self._language)
+                    outcomes[at] = self._fused(
+                        its,
+                        [*itertools.islice(lines, len(its))],
+                        language=self._language,
+                        power=self.model.spec.again_power,
+                    )
                 looks.clear()
                 columns = 0
 

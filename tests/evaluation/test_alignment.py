@@ -13,7 +13,7 @@ from ocrnn.metrics import distance, fold
 def test_differences_are_as_few_as_levenshtein_counts() -> None:
     rng = random.Random(4)
     for _ in range(300):
-        truth, reading = ("".join(rng.choice("abAä .") for _ in range(rng.randrange(14))) for _ in "12")
+        truth, reading = ("".join(rng.choice("abAä .'") for _ in range(rng.randrange(14))) for _ in "12")
         places = align(truth, reading)
         assert "".join(place.truth for place in places) == " ".join(truth.split())
         assert "".join(place.reading for place in places) == " ".join(reading.split())
@@ -31,6 +31,17 @@ def test_differences_are_as_few_as_levenshtein_counts() -> None:
 def test_among_equals_letters_stand_against_their_like(truth: str, reading: str, pairs: list[tuple[str, str]]) -> None:
     found = [(place.truth, place.reading) for place in align(truth, reading) if not place.same]
     assert found == pairs
+
+
+def test_two_single_quotes_are_a_double_one() -> None:
+    assert [(p.truth, p.reading, p.same) for p in align("''a", "“a")] == [("''", "“", True), ("a", "a", True)]
+    assert [(p.truth, p.same) for p in align("``a'''", "“a”'")] == [
+        ("``", True),
+        ("a", True),
+        ("''", True),
+        ("'", True),
+    ]
+    assert sum(not place.same for place in align("l'a'", "l''a")) == distance(fold("l''a"), fold("l'a'"))
 
 
 def test_runs_are_what_stands_together() -> None:

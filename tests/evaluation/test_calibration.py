@@ -16,7 +16,7 @@ from ocrnn.charset import Charset
 from ocrnn.data.labels import Sample
 from ocrnn.decoding.ctc import greedy, log_probability, tempered
 from ocrnn.evaluation import calibration
-from ocrnn.evaluation.calibration import calibrate, caught, reliability
+from ocrnn.evaluation.calibration import calibrate, caught, likeliest_power, reliability
 from ocrnn.image import LineFormat
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.transcribe.reader import Reader
@@ -213,3 +213,16 @@ def test_a_review_finds_what_stands_among_the_doubtful() -> None:
 
 def test_examples_run() -> None:
     assert doctest.testmod(calibration) == (0, 1)
+
+
+@pytest.mark.parametrize("power", [0.4, 1.0, 2.5])
+def test_a_power_makes_confidences_true(power: float) -> None:
+    rng = np.random.default_rng(3)
+    said = rng.beta(1.5, 0.8, 4000)
+    right = rng.random(4000) < said**power
+    assert likeliest_power(said.tolist(), right.tolist()) == pytest.approx(power, rel=0.08)
+
+
+def test_no_lines_and_certain_lines_have_a_power_too() -> None:
+    assert likeliest_power([], []) == 1
+    assert 0.125 <= likeliest_power([0.0, 1.0, 0.5], [True, True, False]) <= 4

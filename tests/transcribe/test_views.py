@@ -78,6 +78,20 @@ def test_the_second_look_knows_the_language_that_the_model_brings(bars: Bars) ->
     assert Reader(model).read(picture).text == "4081234568890", "at first it is not asked"
 
 
+def test_how_sure_a_second_look_is_has_a_power_of_its_own(bars: Bars) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text)
+    model = Shortsighted(bars, text, needs=180, doubt=0.85)
+    before, plain = Reader(Shortsighted(bars, text, needs=180, doubt=0)).read(picture), Reader(model).read(picture)
+    model.spec = dataclasses.replace(model.spec, again_power=0.5)
+    raised = Reader(model).read(picture)
+    assert raised.text == plain.text
+    assert raised.confidence == pytest.approx(plain.confidence**0.5)
+    assert [word.confidence for word in raised.words] == pytest.approx([w.confidence**0.5 for w in plain.words])
+    model.spec = dataclasses.replace(model.spec, doubt=0.0)
+    assert Reader(model).read(picture).confidence == before.confidence, "a first look keeps its own"
+
+
 def test_a_damaged_language_is_named(bars: Bars) -> None:
     model = Shortsighted(bars, "407", needs=10_000, doubt=0.85)
     model.spec = dataclasses.replace(model.spec, language="AAAA", language_weight=0.5)
