@@ -66,7 +66,6 @@ def main() -> None:
     lines = read_labels(arguments.calibrate).samples
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)
-    save_weights(MODELS / f"{arguments.name}.safetensors", network, spec)
     if arguments.accurate:
         name = f"{arguments.name}-accurate"
         careful = dataclasses.replace(
@@ -83,16 +82,21 @@ def main() -> None:
     shipped = MODELS / f"{arguments.name}.onnx"
     save_graph(graph, shipped)
     fitted = calibrate(open_model(shipped, runtime="onnxruntime"), lines, most=_LINES)
-    _save(graph, _calibrated(spec, fitted), lines, shipped)
+    power = _save(graph, _calibrated(spec, fitted), lines, shipped)
+    save_weights(MODELS / f"{arguments.name}.safetensors", network, dataclasses.replace(spec, again_power=power))
 
 
-def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path) -> None:
-    """Write a model to read with; how sure its second look is, is fitted on those lines that it looks at again."""
+def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path) -> float:
+    """Write a model to read with; the power of its second look is fitted on the lines that it looks at again, and told.
+
+    Without its language, which knows what drawn lines say better than what real ones do.
+    """
     save_graph(graph, path)
     model = open_model(path, runtime="onnxruntime")
     assert isinstance(model, OnnxModel)
     looks = []
-    for told in (dataclasses.replace(spec, doubt=0.0, word_doubt=0.0), spec):
+    silent = dataclasses.replace(spec, language="")
+    for told in (dataclasses.replace(silent, doubt=0.0, word_doubt=0.0), silent):
         model.spec = told
         reader = Reader(model, parts=False, jobs=os.cpu_count() or 1)
         looks.append([result.outcome for result in reader.read_many(lines[::2])])
@@ -105,6 +109,7 @@ def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Pat
     print(f"{path.name}: {len(again)} of {len(looks[0])} lines looked at again, power {power}")
     set_model_props(graph, {KEY: dataclasses.replace(spec, again_power=power).to_json()})
     save_graph(graph, path)
+    return power
 
 
 def _calibrated(spec: ModelSpec, fitted: Calibration) -> ModelSpec:

@@ -60,7 +60,7 @@ def test_the_shipped_model_reads_the_same_frames(latin: str) -> None:
     changed = real(whole)
     lines = draw_lines(header(latin).line_format, 8)
     pairs = [[run(graph, line[None]).argmax(-1) for graph in (changed, whole)] for line in lines]
-    assert np.mean(np.concatenate([(one != other).ravel() for one, other in pairs])) < 0.01
+    assert np.mean(np.concatenate([(one != other).ravel() for one, other in pairs])) < 0.02
 
 
 def test_a_graph_in_real_numbers_stays_as_it_is(stored: dict[str, Path]) -> None:
