@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float32]
 Precision = Literal["f32", "bf16"]
 
 # OpenVINO keeps what it compiles for each shape, 5,000 of them for each layer unless told otherwise: 1,200 batches of
-# random shapes took 1.3 GB. With 64 they take 290 MB, with none 280 and twice the time.
+# random shapes took 1.3 GB. With 64 they take 336 MB, as 300 of them do; with none 10 MB less and twice the time.
 _SHAPES = 64
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -35,8 +35,8 @@ def is_installed() -> bool:
 def is_fastest() -> bool:
     """Whether this machine has AMX, which Linux alone tells.
 
-    Without it OpenVINO takes as long as ONNX Runtime in real numbers, and 2.5 times as long as that in eight bits. Its
-    own word is no help: it names bf16 among the capabilities of chips where that takes 1.7 times as long as float32.
+    Without it OpenVINO takes as long as ONNX Runtime in real numbers, and 2.5 to 4 times as long as that in eight bits.
+    Its own word is no help: it names bf16 among the capabilities of chips where that takes longer than float32.
     """
     try:
         with _CPUINFO.open(encoding="ascii", errors="replace") as lines:
