@@ -37,7 +37,7 @@ def plain_size(data: bytes) -> tuple[int, int] | None:
             if found or length != _HEADER:
                 return None
             width, height, bits, colours, *ways = struct.unpack_from(">IIBBBBB", data, first)
-            if bits != 8 or colours not in (_GREY, _RGB) or any(ways):
+            if bits != 8 or colours not in (_GREY, _RGB) or any(ways) or not width * height:
                 return None
             size = width, height
         elif kind == b"tEXt" and data.startswith(_HIDDEN_EXIF, first):

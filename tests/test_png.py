@@ -87,6 +87,7 @@ def others(grey: Grey) -> dict[str, bytes]:
         "no pixels": SIGNATURE + good[8:33] + chunk(b"IEND", b""),
         "header twice": good[:33] + good[8:],
         "bit error": good[:60] + bytes([good[60] ^ 1]) + good[61:],
+        "no width": made(grey[:, :0], b""),
         "JPEG": b"\xff\xd8\xff" + good,
     }
 
