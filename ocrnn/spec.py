@@ -168,7 +168,13 @@ class ModelSpec:
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a line format whose height the network was not built for."""
+        """Refuse a line format whose height the network was not built for; ValueError for numbers that mean nothing."""
+        if not (0 < self.temperature < math.inf and 0 < self.again_power < math.inf):
+            raise ValueError("temperature and again_power are above 0")
+        if not (0 <= self.doubt <= 1 and 0 <= self.word_doubt <= 1 and 0 <= self.language_weight < math.inf):
+            raise ValueError("doubts are from 0 to 1, and a weight is no less than 0")
+        if not isinstance(self.language, str):
+            raise ValueError("language is no text")
         if self.line_format.height != self.architecture.height:
             raise ModelError(
                 f"lines are {self.line_format.height} px high but the network takes {self.architecture.height}; "

@@ -162,3 +162,13 @@ def test_heights_that_differ_name_the_file() -> None:
     stored["line_format"]["height"] = 48
     with pytest.raises(ModelError, match=r"m\.onnx: lines are 48 px high"):
         ModelSpec.from_json(json.dumps(stored), name="m.onnx")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"temperature": 0}, {"again_power": -1}, {"again_power": "x"}, {"doubt": 1.5}, {"word_doubt": "x"},
+     {"language": 5}, {"language_weight": -1}],
+)  # fmt: skip
+def test_numbers_that_mean_nothing_are_damage(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="m.onnx: its description is damaged"):
+        ModelSpec.from_json(changed(**wrong), name="m.onnx")

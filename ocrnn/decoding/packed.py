@@ -1,4 +1,4 @@
-"""A language model in few bytes, to travel inside of a model file: 2.4 a node where ARPA takes 30.
+"""A language model in few bytes, to travel inside of a model file: two an n-gram where ARPA takes 30.
 
 A tree of n-grams needs no pointers: nodes stand in order, so the number of each one's children says whose they are.
 Logarithms are rounded to a byte (as in KenLM's quantised tries, Heafield 2011), and zlib takes out what repeats.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ocrnn.decoding.ctc import Scores
 from ocrnn.decoding.ngram import NEVER, SPECIAL, START, Ngrams, Numbers
 
-_STEPS = _LOGP_STEP, _BACKOFF_STEP = 0.08, 0.04
+_LOGP_STEP, _BACKOFF_STEP = 0.08, 0.04
 """Nats from one byte to the next: a probability is off by at most 4 %."""
 _WIDEST = 1 << 16
 
@@ -51,10 +51,10 @@ def unpack(packed: bytes) -> Ngrams:
     tokens = (*SPECIAL, *data[12 : 12 + written].decode())
     rest = np.frombuffer(data, np.uint8, offset=12 + written)
     lasts, children, logps, backoffs = np.split(rest, np.cumsum([2 * nodes, 2 * inner, nodes]))
-    counts = _whole(children)
-    if counts.sum() != nodes:
+    counts, numbers = _whole(children), _whole(lasts)
+    if counts.sum() != nodes or numbers.max() >= len(tokens):
         raise ValueError("no packed language model: its n-grams belong to none")
-    keys = np.repeat(np.arange(inner), counts) * len(tokens) + _whole(lasts)
+    keys = np.repeat(np.arange(inner), counts) * len(tokens) + numbers
     probabilities = logps.astype(np.float64) * -_LOGP_STEP
     probabilities[SPECIAL.index(START)] = NEVER
     weights = np.zeros(nodes)
