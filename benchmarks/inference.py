@@ -50,7 +50,7 @@ def main() -> None:
         paths = {str(name): find(name) for name in options.models or ["latin"]}
         if not options.models:
             paths["latin, int8"] = _whole(paths["latin"], Path(folder, "whole.onnx"))
-        models = {name: open_model(path, threads=1, runtime="onnxruntime") for name, path in paths.items()}
+        models = {name: open_model(path, threads=1, device="cpu") for name, path in paths.items()}
         line_format = next(iter(models.values())).spec.line_format
         rows = []
         for width in options.width:

@@ -1,11 +1,14 @@
 """ONNX Runtime beside OpenVINO, which the package can read with: what each gets wrong, and lines/s on one core.
 
     python benchmarks/runtimes.py --sets DIR [--set NAME]... [-m MODEL] [--rounds 3] [--differences FILE] [--save]
+    python benchmarks/runtimes.py --sets DIR --device cuda
 
 DIR/SET holds labelled lines. OpenVINO reads in float32 and in bf16, the latter on any chip: what it gets wrong is much
 the same without AMX, what it takes is not. Lines are decoded before; times are those of the processor, so that other
 programs weigh little; the runtimes take turns within each round, and a rate is the median of the rounds. FILE gets each
 line that they do not read alike: set, path, truth and what each read, TAB between them.
+
+With --device a GPU stands in OpenVINO's place, both read on all cores, and times are those of the clock.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +32,7 @@ from ocrnn.bench.rounds import in_rounds
 from ocrnn.data.labels import read_labels
 from ocrnn.image import Grey
 from ocrnn.metrics import score
+from ocrnn.model.device import PROVIDERS
 from ocrnn.model.openvino import OpenVinoModel, is_fastest
 from ocrnn.model.runtime import executor, find, header, open_model
 from ocrnn.reading import Reading
@@ -40,23 +45,31 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, required=True, help="folder of sets, each a folder of labelled lines")
     parser.add_argument("--set", action="append", dest="names", help="default: all of them")
     parser.add_argument("-m", "--model", help="default: the shipped model")
+    parser.add_argument("--device", choices=PROVIDERS, help="put this GPU in OpenVINO's place")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--differences", type=Path, metavar="FILE")
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into its page")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     graph, spec = find(options.model), header(options.model)
-    readers = {
-        executor(options.model, "onnxruntime"): Reader(open_model(graph, threads=1, runtime="onnxruntime"), jobs=1),
-        "OpenVINO, float32": Reader(OpenVinoModel(graph, spec, numbers="f32"), jobs=1),
-        "OpenVINO, bf16": Reader(OpenVinoModel(graph, spec, numbers="bf16"), jobs=1),
-    }
+    if options.device:
+        clock, of = time.perf_counter, "of all cores"
+        readers = {executor(graph, device): Reader.open(graph, device=device) for device in ("cpu", options.device)}
+    else:
+        clock, of = time.process_time, "of one core"
+        readers = {
+            executor(graph, "cpu"): Reader(open_model(graph, threads=1, device="cpu"), jobs=1),
+            "OpenVINO, float32": Reader(OpenVinoModel(graph, spec, numbers="f32"), jobs=1),
+            "OpenVINO, bf16": Reader(OpenVinoModel(graph, spec, numbers="bf16"), jobs=1),
+        }
     figures: dict[str, Any] = {"amx": is_fastest(), "rounds": options.rounds, "sets": {}}
     rows, differences = [], []
     for name in options.names or sorted(path.name for path in options.sets.iterdir() if path.is_dir()):
         samples = read_labels(options.sets / name).samples
         greys = [sample.load() for sample in samples]
-        rounds = in_rounds({engine: partial(read, reader, greys) for engine, reader in readers.items()}, options.rounds)
+        rounds = in_rounds(
+            {engine: partial(read, reader, greys, clock) for engine, reader in readers.items()}, options.rounds
+        )
         texts = {engine: own[0][0] for engine, own in rounds.items()}
         truth = [sample.text for sample in samples]
         first = next(iter(texts.values()))
@@ -90,18 +103,18 @@ def main() -> None:
         "lines",
         *(f"wrong, %: {engine}" for engine in readers),
         *(f"lines read otherwise: {engine}" for engine in list(readers)[1:]),
-        *(f"lines/s of one core: {engine}" for engine in readers),
+        *(f"lines/s {of}: {engine}" for engine in readers),
     ]
     if options.differences:
         options.differences.write_text("".join(f"{line}\n" for line in differences), encoding="utf-8")
-    record.publish("runtimes", figures, record.table(head, rows), save=options.save)
+    record.publish(options.device or "runtimes", figures, record.table(head, rows), save=options.save)
 
 
-def read(reader: Reader, greys: list[Grey]) -> tuple[list[str], float]:
-    """The text of each line, none where it cannot be read, and the seconds of processor time that took."""
-    start = time.process_time()
+def read(reader: Reader, greys: list[Grey], clock: Callable[[], float]) -> tuple[list[str], float]:
+    """The text of each line, none where it cannot be read, and the seconds that took by some clock."""
+    start = clock()
     outcomes = [result.outcome for result in reader.read_many(greys)]
-    seconds = time.process_time() - start
+    seconds = clock() - start
     return [outcome.text if isinstance(outcome, Reading) else "" for outcome in outcomes], seconds
 
 

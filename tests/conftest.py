@@ -33,7 +33,7 @@ _ARGUMENTS = (
 
 @pytest.fixture(autouse=True)
 def without_amx(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ONNX Runtime execute every model that a test opens without asking, on whatever chip."""
+    """Let ONNX Runtime execute every model that a test opens, on whatever chip."""
     monkeypatch.setattr(openvino, "is_fastest", lambda: False)
 
 

@@ -81,7 +81,7 @@ def main() -> None:
     graph = quantise(build_graph(network, spec), draw_lines(spec.line_format))
     shipped = MODELS / f"{arguments.name}.onnx"
     save_graph(graph, shipped)
-    fitted = calibrate(open_model(shipped, runtime="onnxruntime"), lines, most=_LINES)
+    fitted = calibrate(open_model(shipped, device="cpu"), lines, most=_LINES)
     power = _save(graph, _calibrated(spec, fitted), lines, shipped)
     save_weights(MODELS / f"{arguments.name}.safetensors", network, dataclasses.replace(spec, again_power=power))
 
@@ -92,7 +92,7 @@ def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Pat
     Without its language, which knows what drawn lines say better than what real ones do.
     """
     save_graph(graph, path)
-    model = open_model(path, runtime="onnxruntime")
+    model = open_model(path, device="cpu")
     assert isinstance(model, OnnxModel)
     looks = []
     silent = dataclasses.replace(spec, language="")

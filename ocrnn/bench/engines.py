@@ -39,7 +39,7 @@ class Ocrnn:
     """ocrnn as it starts without options, of this Python."""
 
     model: str | None = None
-    runtime: str = "auto"
+    device: str = "auto"
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class Ocrnn:
 
     @property
     def _options(self) -> list[str]:
-        chosen = [] if self.runtime == "auto" else ["--runtime", self.runtime]
+        chosen = [] if self.device == "auto" else ["--device", self.device]
         return chosen if self.model is None else [*chosen, "-m", self.model]
 
 
@@ -150,7 +150,7 @@ for path in paths:
 """
 
 
-def installed(model: str | None = None, runtime: str = "auto") -> list[Engine]:
+def installed(model: str | None = None, device: str = "auto") -> list[Engine]:
     """Of ocrnn and the others those that are there, ocrnn first."""
     others = (Tesseract.found(), RapidOcr.found())
-    return [Ocrnn(model, runtime), *(other for other in others if other is not None)]
+    return [Ocrnn(model, device), *(other for other in others if other is not None)]

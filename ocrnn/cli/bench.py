@@ -17,7 +17,7 @@ from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from ocrnn.bench.folder import Figures
-    from ocrnn.model.runtime import Runtime
+    from ocrnn.model.device import Device
 
 
 @click.command(
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--rounds", type=click.IntRange(min=1), default=3, show_default=True, metavar="N", help="Times to measure."
 )
 @options.jobs
-@options.runtime
+@options.device
 @click.option("--json", "as_json", is_flag=True, help="One line of json in place of the table.")
 def command(
     paths: tuple[str, ...],
@@ -40,7 +40,7 @@ def command(
     lines: int,
     rounds: int,
     jobs: int | None,
-    runtime: Runtime,
+    device: Device,
     as_json: bool,
 ) -> None:
     """Measure reading on this machine: lines a second from files to text, start, memory, and how long one line takes.
@@ -68,26 +68,26 @@ def command(
         pictures = gathered(given[:lines], place, times)[:lines] if given else draw(place, lines)
         for extra in set(place.iterdir()) - set(pictures):
             extra.unlink()
-        latency = _latency(model, runtime, pictures[:100])
-        figures = compare(installed(model, runtime), pictures, cores=cores, rounds=rounds)
+        latency = _latency(model, device, pictures[:100])
+        figures = compare(installed(model, device), pictures, cores=cores, rounds=rounds)
     kind = "given" if given else "drawn"
     if as_json:
         told = {"lines": lines, "pictures": kind, "cores": cores, "rounds": rounds, "one_line_ms": latency}
         engines = [dataclasses.asdict(each) for each in figures]
-        click.echo(json.dumps({**told, "read_by": executor(model, runtime), "engines": engines}))
+        click.echo(json.dumps({**told, "read_by": executor(model, device), "engines": engines}))
         return
     click.echo(
         f"{lines} {kind} lines, {cores} cores, median of {rounds}; one line takes {latency:.1f} ms of one core\n"
-        f"ocrnn reads with {executor(model, runtime)}\n"
+        f"ocrnn reads with {executor(model, device)}\n"
     )
     click.echo(_table(figures))
 
 
-def _latency(model: str | None, runtime: Runtime, pictures: list[Path]) -> float:
+def _latency(model: str | None, device: Device, pictures: list[Path]) -> float:
     """Milliseconds from the file of one line to its text, with everything warm: the median over some pictures."""
     from ocrnn.transcribe.reader import Reader
 
-    reader = Reader.open(model, threads=1, runtime=runtime)
+    reader = Reader.open(model, threads=1, device=device)
     reader.read(pictures[0])
     spent = []
     for picture in pictures:

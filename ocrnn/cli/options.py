@@ -91,13 +91,15 @@ threads_of_a_job: Option[Any] = click.option(
     metavar="N",
     help="Processor cores for each line.  [default: one; for a picture alone the free ones, at most 8]",
 )
-runtime: Option[Any] = click.option(
-    "--runtime",
-    type=click.Choice(["auto", "onnxruntime", "openvino"]),
+device: Option[Any] = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     default="auto",
     show_default=True,
-    help="What executes an .onnx. auto: OpenVINO for several pictures where it is installed (ocrnn[openvino]) and the "
-    "chip has AMX, or else ONNX Runtime.",
+    help="Where the network is executed. auto: the processor, for several pictures by OpenVINO where that is installed "
+    "(ocrnn[openvino]) and the chip has AMX; cpu: the processor, the same on every machine. cuda, a GPU of NVIDIA's "
+    "(needs onnxruntime-gpu), and mps, that of a Mac, have not been measured and are taken only where they are asked "
+    "for.",
 )
 val_split: Option[Any] = click.option(
     "--val-split",

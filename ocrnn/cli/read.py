@@ -26,7 +26,7 @@ from ocrnn.transcribe.review import MIN_CONF, Review, review_list
 from ocrnn.transcribe.shards import Shard
 
 if TYPE_CHECKING:
-    from ocrnn.model.runtime import Runtime
+    from ocrnn.model.device import Device
     from ocrnn.transcribe.reader import Decoder, Frames, Reader, Result, Source
     from ocrnn.transcribe.turning import Turn
 
@@ -137,7 +137,7 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
 @options.batch_size(16)
 @options.jobs
 @options.threads_of_a_job
-@options.runtime
+@options.device
 @options.quiet
 @options.verbose
 @click.pass_context
@@ -170,7 +170,7 @@ def command(
     batch_size: int,
     jobs: int | None,
     threads: int | None,
-    runtime: Runtime,
+    device: Device,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -232,6 +232,11 @@ def command(
         raise UsageError("--quiet and --verbose: contradict one another; give one of them")
     if min_conf is not None and review is None:
         raise UsageError("--min-conf: doubtful lines need a list to go on; add --review FILE")
+    on_cluster = ray or ray_address is not None
+    if device in ("cuda", "mps") and not on_cluster:  # of which each machine looks for itself
+        from ocrnn.model.runtime import check_device
+
+        check_device(model, device)
     if paths.count(STDIN) > 1:
         raise UsageError("-: standard input can be read once; name it once")
     stdin = _stdin() if STDIN in paths else b""
@@ -334,11 +339,11 @@ def command(
                 jobs=jobs or (1 if len(pictures) == 1 else None),
                 threads=threads,
                 # OpenVINO starts half a second later, which a picture alone does not bring in.
-                runtime="onnxruntime" if runtime == "auto" and len(pictures) == 1 else runtime,
+                device="cpu" if device == "auto" and len(pictures) == 1 else device,
                 max_pixels=max_pixels,
             )
             sources = _Sources(pictures, stdin)
-            if ray or ray_address is not None:
+            if on_cluster:
                 results = _on_cluster(sources, chosen, batch_size, ray_address, jobs)
             else:
                 reader = _open(chosen)

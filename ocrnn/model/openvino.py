@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ocrnn.model.reals import is_whole, real
+from ocrnn.model.reals import in_real_numbers
 from ocrnn.spec import ModelSpec
 
 Array = npt.NDArray[np.float32]
@@ -73,9 +73,8 @@ class OpenVinoModel:
 
         self.spec = spec
         core = openvino.Core()
-        graph = path.read_bytes()
         self._compiled: Any = core.compile_model(
-            core.read_model(_in_real_numbers(graph) if is_whole(graph) else graph),
+            core.read_model(in_real_numbers(path.read_bytes())),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": numbers or precision(),
@@ -94,10 +93,3 @@ class OpenVinoModel:
             self._own.request = self._compiled.create_infer_request()
         log_probs: Array = self._own.request.infer([images], share_inputs=True)[0]
         return log_probs
-
-
-def _in_real_numbers(graph: bytes) -> bytes:
-    import onnx
-
-    changed: bytes = real(onnx.load_from_string(graph)).SerializeToString()
-    return changed

@@ -65,6 +65,16 @@ def real(graph: Any) -> Any:
     return changed
 
 
+def in_real_numbers(graph: bytes) -> bytes:
+    """A stored graph without whole numbers; ImportError for one that holds some where the onnx package is missing."""
+    if not is_whole(graph):
+        return graph
+    import onnx
+
+    changed: bytes = real(onnx.load_from_string(graph)).SerializeToString()
+    return changed
+
+
 def is_whole(graph: bytes) -> bool:
     """Whether a stored graph is in eight bits: the name of this operator is in it then."""
     return b"QuantizeLinear" in graph

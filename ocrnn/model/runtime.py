@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ocrnn.errors import ModelError, UsageError
+from ocrnn.model import device as devices
 from ocrnn.model import file, openvino
 from ocrnn.model.cores import free_cores
+from ocrnn.model.device import Device
 from ocrnn.model.reals import is_whole
 from ocrnn.spec import ModelSpec
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from ocrnn.model.network import Network
 
 Array = npt.NDArray[np.float32]
-Runtime = Literal["auto", "onnxruntime", "openvino"]
-"""What executes an .onnx; "auto" takes OpenVINO where it is installed and the chip has AMX."""
 
 DEFAULT = "latin"
 """Name of the shipped model that reads when none is asked for."""
@@ -45,29 +45,28 @@ class Model(Protocol):
 
 
 def open_model(
-    name_or_path: str | Path | None = None, *, threads: int | None = None, jobs: int = 1, runtime: Runtime = "auto"
+    name_or_path: str | Path | None = None, *, threads: int | None = None, jobs: int = 1, device: Device = "auto"
 ) -> Model:
     """Open a shipped model by its name (None: the default one), an .onnx or a .safetensors file.
 
     `threads` is how many cores one `infer` may use; None takes the free ones, at most 8. For a .safetensors, which
     torch executes, it sets torch's own number for the whole process and None leaves that alone. `jobs` is how many
-    `infer` are called at a time, which OpenVINO wants to know.
+    `infer` are called at a time, which OpenVINO wants to know. `device` is where the network is executed.
     Raises ModelError for a file that is missing, damaged, foreign, newer, or does not do what it says; UsageError for
-    a runtime that is asked for and not installed.
+    a device that is not there or for which something is not installed.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: must be 1 or more")
-    if runtime not in get_args(Runtime):
-        raise UsageError(f"--runtime {runtime}: no such choice; take one of {', '.join(get_args(Runtime))}")
     path = find(name_or_path)
     spec = file.header(path)
+    devices.check(device, path)
     model: Model
     if path.suffix.lower() != ".onnx":
-        model = _torch_model(path, threads)
-    elif _takes_openvino(runtime):
-        model = _openvino_model(path, spec, threads, jobs, asked=runtime != "auto")
+        model = _torch_model(path, threads, device)
+    elif _takes_openvino(device):
+        model = _openvino_model(path, spec, threads, jobs)
     else:
-        model = OnnxModel(path, spec, threads)
+        model = OnnxModel(path, spec, threads, device)
     _prove(path, model)
     return model
 
@@ -92,25 +91,34 @@ def share_cores(
     return jobs, threads or max(1, min(cores // jobs, _MOST_THREADS))
 
 
-def executor(name_or_path: str | Path | None = None, runtime: Runtime = "auto") -> str:
-    """Name and version of what will execute a model on this machine, and in which numbers; nothing is imported.
+def check_device(name_or_path: str | Path | None, device: Device) -> None:
+    """Refuse a device that a model cannot be read on here, with nothing opened; raises as `open_model` does."""
+    path = find(name_or_path)
+    file.header(path)
+    devices.check(device, path)
+
+
+def executor(name_or_path: str | Path | None = None, device: Device = "auto") -> str:
+    """Name and version of what will execute a model on this machine, where, and in which numbers; nothing is imported.
 
     Raises ModelError for a model that is not there.
     """
     from importlib.metadata import PackageNotFoundError, version
 
     path = find(name_or_path)
+    on_gpu = device in devices.PROVIDERS
     if path.suffix.lower() != ".onnx":
         name, package, numbers = "torch", "torch", "real numbers"
-    elif _takes_openvino(runtime):
+    elif _takes_openvino(device):
         name, package, numbers = "OpenVINO", "openvino", openvino.precision()
     else:
-        name, package = "ONNX Runtime", "onnxruntime"
-        numbers = "eight bits" if is_whole(path.read_bytes()) else "real numbers"
+        name, package = "ONNX Runtime", "onnxruntime-gpu" if device == "cuda" else "onnxruntime"
+        numbers = "eight bits" if is_whole(path.read_bytes()) and not on_gpu else "real numbers"
+    where = f" on {device}" if on_gpu else ""
     try:
-        return f"{name} {version(package)}, {numbers}"
-    except PackageNotFoundError:  # a build of another name, such as onnxruntime-gpu
-        return f"{name}, {numbers}"
+        return f"{name} {version(package)}{where}, {numbers}"
+    except PackageNotFoundError:  # a build of another name
+        return f"{name}{where}, {numbers}"
 
 
 def shipped() -> list[str]:
@@ -142,9 +150,9 @@ def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
 
 
 class OnnxModel:
-    """A model that ONNX Runtime executes on the CPU."""
+    """A model that ONNX Runtime executes; on a GPU in real numbers, and then alone and in company but for rounding."""
 
-    def __init__(self, path: Path, spec: ModelSpec, threads: int | None = None) -> None:
+    def __init__(self, path: Path, spec: ModelSpec, threads: int | None = None, device: Device = "cpu") -> None:
         import onnxruntime
 
         self.spec = spec
@@ -158,7 +166,9 @@ class OnnxModel:
         options.log_severity_level = 4  # whatever goes wrong is raised, and said once, by us
         try:
             # From bytes: the file cannot refer to others beside it.
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            self._session = devices.session(path.read_bytes(), options, device)
+        except UsageError:  # it is the GPU that is at fault
+            raise
         except OSError as fault:
             raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
         except Exception as fault:  # ONNX Runtime's errors have no common base but this one
@@ -202,20 +212,16 @@ class TorchModel:
         return array
 
 
-def _takes_openvino(runtime: Runtime) -> bool:
-    return runtime == "openvino" or (runtime == "auto" and openvino.is_installed() and openvino.is_fastest())
+def _takes_openvino(device: Device) -> bool:
+    return device == "auto" and openvino.is_installed() and openvino.is_fastest()
 
 
-def _openvino_model(path: Path, spec: ModelSpec, threads: int | None, jobs: int, *, asked: bool) -> Model:
-    """Open with OpenVINO; where it fails and was not `asked` for, ONNX Runtime, and one line that says so."""
-    if not openvino.is_installed():
-        raise UsageError("--runtime openvino: is not installed; pip install 'ocrnn[openvino]'")
+def _openvino_model(path: Path, spec: ModelSpec, threads: int | None, jobs: int) -> Model:
+    """Open with OpenVINO; where it fails ONNX Runtime, and one line that says so."""
     try:
         return openvino.OpenVinoModel(path, spec, threads=threads or min(free_cores(), _MOST_THREADS), jobs=jobs)
     except Exception as fault:  # a broken package may raise anything when it is imported
         told = " ".join(str(fault).split()) or type(fault).__name__
-        if asked:
-            raise ModelError(f"{path}: OpenVINO cannot open it ({told}); leave out --runtime") from None
         model = OnnxModel(path, spec, threads)  # which says more clearly what is wrong with the file, if it is that
         import logging
 
@@ -224,7 +230,7 @@ def _openvino_model(path: Path, spec: ModelSpec, threads: int | None, jobs: int,
         return model
 
 
-def _torch_model(path: Path, threads: int | None) -> TorchModel:
+def _torch_model(path: Path, threads: int | None, device: Device) -> TorchModel:
     try:
         import torch
 
@@ -236,7 +242,8 @@ def _torch_model(path: Path, threads: int | None) -> TorchModel:
         ) from None
     if threads is not None:
         torch.set_num_threads(threads)
-    return TorchModel(*load_weights(path))
+    network, spec = load_weights(path)
+    return TorchModel(network.to(device) if device in devices.PROVIDERS else network, spec)
 
 
 def _prove(path: Path, model: Model) -> None:

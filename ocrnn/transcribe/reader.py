@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ocrnn.data.pages import PageFile, Placement
-    from ocrnn.model.runtime import Model, Runtime
+    from ocrnn.model.device import Device
+    from ocrnn.model.runtime import Model
 
 Source: TypeAlias = "str | Path | bytes | BinaryIO | Grey | Image.Image | Sample"
 """What `load_lines` opens, a path, a file's bytes, an open binary file, an array or a PIL image; a labelled picture;
@@ -232,21 +233,23 @@ class Reader:
         parts: bool = True,
         jobs: int | None = None,
         threads: int | None = None,
-        runtime: Runtime = "auto",
+        device: Device = "auto",
         max_pixels: int = MAX_PIXELS,
     ) -> Reader:
         """Open a model by its name or file, the shipped default where none is given; ModelError if it is unusable.
 
         `jobs` is how many lines are read side by side, `threads` how many processor cores each of them may use. What
         is left out is chosen so that together they use the free cores once, with `threads` alone that many of them.
-        `runtime` is what executes the network of an .onnx, "onnxruntime" or "openvino"; the latter is taken by itself
-        where it is installed and the chip has AMX. It starts half a second later.
+        `device` is where the network is executed. With "auto" that is the processor, by OpenVINO where it is installed
+        and the chip has AMX, which starts half a second later; with "cpu" it is ONNX Runtime, in the numbers of the
+        model's file. "cuda" is a GPU of NVIDIA's and "mps" that of a Mac, where ONNX Runtime reads in real numbers, and
+        torch a .safetensors: UsageError where they are not there.
         """
         from ocrnn.model.runtime import open_model, share_cores
 
         jobs, threads = share_cores(model, jobs=jobs, threads=threads)
         return cls(
-            open_model(model, threads=threads, jobs=jobs, runtime=runtime),
+            open_model(model, threads=threads, jobs=jobs, device=device),
             decoder=decoder,
             beam_width=beam_width,
             alternatives=alternatives,

@@ -34,7 +34,7 @@ def test_pictures_that_are_given(
 ) -> None:
     for number in range(3):
         bars.save(tmp_path / f"in/{number}.png", str(number))
-    given = ["--lines", "7", "--rounds", "1", "-j", "1", "--runtime", "onnxruntime"]
+    given = ["--lines", "7", "--rounds", "1", "-j", "1", "--device", "cpu"]
     run = start("bench", "in", *given, "-m", bars_file, env=ALONE)
     assert run.returncode == 0, run.stderr
     first, by, _, head, row, *_ = run.stdout.decode().splitlines()

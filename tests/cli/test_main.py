@@ -66,6 +66,44 @@ def test_each_example_is_a_call(call: str, monkeypatch: pytest.MonkeyPatch) -> N
     command.make_context(call, words)
 
 
+# What scripts are written against: more may come, but none of these options and choices may go.
+PROMISED = """
+read -m -o -f=text|tsv|csv|json|jsonl|hocr|alto|page --decoder=greedy|beam --beam-width --allow --block --lexicon
+read --regex --lm --lm-weight --alternatives --min-conf --review --failures --overwrite --turn=none|auto --max-pixels
+read -b -j --threads --device=auto|cpu|cuda|mps --shard --ray --ray-address -q -v
+train --data --val --val-split --split-by=line|document --out --from --resume --charset --new-chars=add|drop|fail
+train --arch=fast|accurate|paper --backbone=vgg|resnet --cell=lstm|gru|rnn --freeze --rehearse --synth
+train --augment=none|light|strong --epochs --minutes --patience --lr -b --devices --precision=auto|fp32|bf16
+train --seed --deterministic --log-to=tensorboard
+check
+eval --data -m --html
+compare --data
+explain -o
+bench
+export -o --int8
+info
+models
+charsets
+synth -o
+lm-build -o
+data-pack -o
+data-convert -o
+data-split -o
+data-stats
+merge -o
+"""
+
+
+@pytest.mark.parametrize("line", PROMISED.split("\n")[1:-1])
+def test_what_is_promised_is_there(line: str) -> None:
+    name, *promised = line.split()
+    command = dict(commands())[name.replace("-", " ")]
+    there = {opt: parameter for parameter in command.params for opt in parameter.opts}
+    for option, _, choices in (each.partition("=") for each in promised):
+        kind = there[option].type
+        assert not choices or (isinstance(kind, click.Choice) and set(choices.split("|")) <= set(kind.choices)), option
+
+
 def options() -> list[tuple[str, click.Parameter]]:
     return [(name, parameter) for name, command in commands() for parameter in command.params]
 

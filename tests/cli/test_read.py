@@ -350,7 +350,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
-            "runtime": "onnxruntime",
+            "device": "cpu",
         }
     ]
     text = run("read", "--help").stdout
@@ -377,6 +377,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
         (["--threads", "2"], {"threads": 2}),
         (["-j", "3"], {"jobs": 3}),
         (["--max-pixels", "2000"], {"max_pixels": 2000}),
+        (["a.png", "--device", "auto"], {"device": "auto"}),
     ],
 )
 def test_options_reach_the_reader(
@@ -385,6 +386,27 @@ def test_options_reach_the_reader(
     bars.save(tmp_path / "a.png", "1")
     assert run("read", "a.png", *arguments).exit_code == 0
     assert opened[0].items() >= expected.items()
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_gpu_that_is_missing_is_refused_before_anything_is_read(
+    run: Run, bars_file: str, opened: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setattr("ocrnn.model.device.offered", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr("ocrnn.cli.read._stdin", lambda: pytest.fail("nobody may wait for it"))
+    result = run("read", "nosuch.png", "-", "-m", bars_file, "-o", "out", "--device", device)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"ocrnn: --device {device}: the ONNX Runtime that is installed has no ")
+    assert result.stderr.count("\n") == 1
+    assert not opened and not list(tmp_path.iterdir())
+
+
+def test_a_gpu_that_is_there_reads(
+    run: Run, bars_file: str, scans: Path, opened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocrnn.model.device.offered", lambda: ["CUDAExecutionProvider"])
+    assert run("read", "scans", "-m", bars_file, "--device", "cuda").stdout == printed()
+    assert opened[0]["device"] == "cuda"
 
 
 def test_several_pictures_share_the_cores(run: Run, scans: Path, opened: list[Any]) -> None:

@@ -14,8 +14,7 @@ import onnx
 import pytest
 import torch
 
-from ocrnn.cli.main import main
-from ocrnn.errors import ModelError, UsageError
+from ocrnn.errors import ModelError
 from ocrnn.model import openvino
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network
@@ -94,14 +93,14 @@ def test_it_is_chosen_where_it_is_installed_and_the_chip_has_amx(
         chip(flags)
         open_model(stored[".onnx"], threads=2, jobs=3)
         open_model(whole, threads=1)
-        open_model(whole, runtime="onnxruntime")
+        open_model(whole, device="cpu")
         open_model(stored[".safetensors"])
         assert opened == [(stored[".onnx"], 2, 3, "bf16"), (whole, 1, 1, "bf16")] * taken
         for path, numbers in [(stored[".onnx"], "real numbers"), (whole, "eight bits")]:
             name, told = ("OpenVINO", "bf16") if taken else ("ONNX Runtime", numbers)
             assert executor(path).startswith(name)
             assert executor(path).endswith(f", {told}")
-            assert executor(path, "onnxruntime").endswith(numbers)
+            assert executor(path, "cpu").endswith(numbers)
         assert executor(stored[".safetensors"]).startswith("torch ")
 
 
@@ -117,11 +116,9 @@ def test_a_broken_installation_is_one_line_and_onnx_runtime_reads(
     monkeypatch.setitem(sys.modules, "openvino", None)
     with caplog.at_level(logging.WARNING):
         assert isinstance(open_model(stored[".onnx"]), OnnxModel)
-        assert isinstance(open_model(stored[".onnx"], runtime="onnxruntime"), OnnxModel)
+        assert isinstance(open_model(stored[".onnx"], device="cpu"), OnnxModel)
     (line,) = (record.getMessage() for record in caplog.records)
     assert line.startswith("ocrnn: OpenVINO is installed but does not work (") and "\n" not in line
-    with pytest.raises(ModelError, match=r"tiny\.onnx: OpenVINO cannot open it \(.*\); leave out --runtime"):
-        open_model(stored[".onnx"], runtime="openvino")
     (tmp_path / "cut.onnx").write_bytes(stored[".onnx"].read_bytes().replace(b"Transpose", b"Transpoze"))
     caplog.clear()
     with pytest.raises(ModelError, match=r"cut\.onnx: the model file is damaged"):
@@ -129,30 +126,9 @@ def test_a_broken_installation_is_one_line_and_onnx_runtime_reads(
     assert not caplog.records  # it is not OpenVINO that is at fault
 
 
-def test_what_it_cannot_do_is_told_in_one_line(stored: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--runtime tpu: no such choice; take one of auto, onnxruntime, openvino"):
-        open_model(stored[".onnx"], runtime="tpu")  # type: ignore[arg-type]
-    monkeypatch.setattr(openvino, "is_installed", lambda: False)
-    with pytest.raises(UsageError, match=r"not installed; pip install 'ocrnn\[openvino\]'"):
-        open_model(stored[".onnx"], runtime="openvino")
-
-
-def test_asked_for_and_missing_it_is_one_line_and_misuse(
-    latin: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(openvino, "is_installed", lambda: False)
-    monkeypatch.setattr(sys, "argv", ["ocrnn", "read", str(root / "samples/receipt.png"), "--runtime", "openvino"])
-    with pytest.raises(SystemExit) as left:
-        main()
-    assert left.value.code == 2
-    told = capsys.readouterr()
-    assert (told.out, told.err) == ("", "ocrnn: --runtime openvino: is not installed; pip install 'ocrnn[openvino]'\n")
-
-
 def test_eight_bits_are_read_with_the_weights_they_stand_for(whole: Path, spec: ModelSpec) -> None:
     needs_openvino()
-    found, wanted = (open_model(whole, runtime=runtime) for runtime in ("openvino", "onnxruntime"))
-    assert isinstance(found, OpenVinoModel)
+    found, wanted = OpenVinoModel(whole, spec), open_model(whole, device="cpu")
     for line in draw_lines(spec.line_format, 4):
         assert np.abs(np.exp(found.infer(line[None])) - np.exp(wanted.infer(line[None]))).max() < 0.02
 
@@ -166,8 +142,7 @@ def test_every_network_infers_what_torch_says(preset: str, cell: str, spec: Mode
     own = dataclasses.replace(spec, architecture=architecture, line_format=line_format)
     network = Network(architecture, spec.charset.classes).eval()
     export_onnx(network, own, tmp_path / "m.onnx")
-    model = open_model(tmp_path / "m.onnx", runtime="openvino", threads=1)
-    assert isinstance(model, OpenVinoModel)
+    model = OpenVinoModel(tmp_path / "m.onnx", own)
     for count, width in [(1, 96), (3, 96), (7, 200)]:
         images = np.random.default_rng(count).random((count, 1, architecture.height, width), np.float32)
         with torch.inference_mode():
@@ -177,9 +152,9 @@ def test_every_network_infers_what_torch_says(preset: str, cell: str, spec: Mode
         assert np.abs(found - wanted).max() < 1e-3
 
 
-def test_it_takes_any_memory_layout_and_refuses_what_are_no_lines(stored: dict[str, Path]) -> None:
+def test_it_takes_any_memory_layout_and_refuses_what_are_no_lines(stored: dict[str, Path], spec: ModelSpec) -> None:
     needs_openvino()
-    model = open_model(stored[".onnx"], runtime="openvino")
+    model = OpenVinoModel(stored[".onnx"], spec)
     strided: Images = np.random.default_rng(1).random((3, 1, 24, 90), np.float32)[::2, :, :, 10:74]
     wanted = model.infer(strided.copy())
     strided.flags.writeable = False
@@ -191,9 +166,9 @@ def test_it_takes_any_memory_layout_and_refuses_what_are_no_lines(stored: dict[s
             model.infer(images)
 
 
-def test_lines_side_by_side_read_as_one_after_the_other(stored: dict[str, Path]) -> None:
+def test_lines_side_by_side_read_as_one_after_the_other(stored: dict[str, Path], spec: ModelSpec) -> None:
     needs_openvino()
-    model = open_model(stored[".onnx"], runtime="openvino", threads=1, jobs=2)
+    model = OpenVinoModel(stored[".onnx"], spec, threads=1, jobs=2)
     lines = [np.random.default_rng(n).random((1 + n % 3, 1, 24, 64 + 8 * (n % 5)), np.float32) for n in range(60)]
     wanted = [model.infer(line) for line in lines]
     with ThreadPoolExecutor(4) as pool:  # more than there are streams: some wait
@@ -205,8 +180,7 @@ def test_lines_side_by_side_read_as_one_after_the_other(stored: dict[str, Path])
 def test_the_samples_read_the_same(latin: str, root: Path) -> None:
     needs_openvino()
     pictures = sorted((root / "samples").glob("*.png"))
-    reader = Reader.open(latin, runtime="openvino", jobs=2, threads=1)
-    assert isinstance(reader.model, OpenVinoModel)
+    reader = Reader(OpenVinoModel(find(latin), header(latin), jobs=2, numbers="f32"), jobs=2)
     truth = [picture.with_suffix(".gt.txt").read_text(encoding="utf-8").strip() for picture in pictures]
     assert [reader.read(picture).text for picture in pictures] == truth
 
@@ -236,7 +210,7 @@ def test_a_picture_alone_is_not_worth_the_start(
 
     monkeypatch.setattr(openvino, "OpenVinoModel", StandIn)
     one, other = str(root / "samples/receipt.png"), str(root / "samples/book.png")
-    for given, count in [([one], 0), ([one, "--runtime", "openvino"], 1), ([one, other], 1)]:
+    for given, count in [([one], 0), ([one, other, "--device", "cpu"], 0), ([one, other], 1)]:
         assert CliRunner().invoke(program, ["read", *given]).exit_code == 0
         assert opened == [find(latin)] * count
         opened.clear()
