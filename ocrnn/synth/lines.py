@@ -13,14 +13,20 @@ import numpy as np
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
 from ocrnn.image import Grey
-from ocrnn.synth import captcha, degrade, texts
-from ocrnn.synth.fonts import Face, open_faces, system_faces
+from ocrnn.synth import captcha, degrade, documents, texts
+from ocrnn.synth.fonts import OTHER_SCRIPT, Face, open_faces, system_faces
 from ocrnn.synth.kinds import KINDS, Kind
 from ocrnn.synth.render import Ink, Setting, draw
+from ocrnn.synth.scripts import SCRIPTS
 from ocrnn.synth.texts import Texts
 
 _THIN = frozenset(" !\"'()*,-./1:;I[]`fijlrt{|}·‘’“”")
 """Characters of which a cut leaves nothing to know them by."""
+_ANOTHER = 0.05
+"""Share of other scripts among the lines of kinds that mix them, where the folder of fonts has faces for any."""
+_MIXING = frozenset(("print", "receipt", "form", "word"))
+_LETTERS = 20
+"""Letters of another script that a face must have: some hold a handful as signs."""
 _TRIES = 3000
 """Texts and faces tried for one line; where both fit the charset, one in two goes well."""
 
@@ -43,7 +49,15 @@ class Synthesizer:
         for face in system_faces(charset.characters) if fonts is None else open_faces(fonts, charset.characters):
             family = face.path.stem.split("-")[0].split("_")[0]
             families.setdefault(face.category, {}).setdefault(family, []).append(face)
+        others = families.pop(OTHER_SCRIPT, {})
         self._faces = {category: list(members.values()) for category, members in families.items()}
+        self._others = [
+            (face, letters)
+            for family in others.values()
+            for face in family
+            for script in SCRIPTS
+            if len(letters := [c for c in script if c in face.characters and c not in charset]) >= _LETTERS
+        ]
         # A kind of whose faces the folder has none is set in any: blackletter is rare among a system's fonts.
         self._categories = {
             kind.name: kind.faces if self._faces.keys() & set(kind.faces) else tuple(sorted(self._faces))
@@ -51,26 +65,31 @@ class Synthesizer:
         }
         self._shares = np.array([kind.share for kind in KINDS]) / sum(kind.share for kind in KINDS)
 
-    def line(self, rng: np.random.Generator, *, longest: int = 95, kind: str | None = None) -> tuple[Grey, str]:
+    def line(
+        self, rng: np.random.Generator, *, longest: int = 95, kind: str | None = None, mixing: bool = False
+    ) -> tuple[Grey, str]:
         """Picture (h, w) uint8 of one line, and its text: 1 to `longest` characters of the charset.
 
-        Raises UsageError where no face draws what the texts say.
+        With `mixing`, and a folder of fonts that has faces of other scripts, some lines show those, and their text is
+        what the charset has of it, often nothing. Raises UsageError where no face draws what the texts say.
         """
         for _ in range(_TRIES):
             chosen = next((k for k in KINDS if k.name == kind), None) or KINDS[rng.choice(len(KINDS), p=self._shares)]
-            text = self.says(chosen, rng, longest)
-            face = self._face(chosen, text, rng)
-            if face is None:
+            if mixing and self._others and chosen.name in _MIXING and rng.random() < _ANOTHER:
+                face, shown, text = self._another(rng, longest)
+            else:
+                text = self.says(chosen, rng, longest)
+                found = self._face(chosen, text, rng)
+                if found is None:
+                    continue
+                face, text = found, text.upper() if found.capitals else text
+                text = shown = (" " if " " in self.charset else "").join(text.split())[:longest].rstrip()
+            if not shown or self.charset.strangers(text) or not face.draws(shown):
                 continue
-            if face.capitals:
-                text = text.upper()
-            text = (" " if " " in self.charset else "").join(text.split())[:longest].rstrip()
-            if not text or self.charset.strangers(text) or not face.draws(text):
-                continue
-            ink = draw(text, face, _setting(chosen, rng), rng)
+            ink = draw(shown, face, _setting(chosen, rng), rng)
             if ink.shape[1] < 2 or float(ink.max()) < 0.3:
                 continue
-            return self._picture(chosen, ink, face, text, rng), text
+            return self._picture(chosen, ink, face, shown, rng), text
         raise UsageError(
             f"{kind or 'no'} lines: no face draws what the texts say in this charset; "
             f"give other --fonts or --texts, or a charset that they share"
@@ -84,31 +103,19 @@ class Synthesizer:
         if kind.name == "word":
             return self.texts.word(rng, kind.languages)
         if kind.name == "captcha":
-            return texts.code(rng, int(rng.integers(3, 9)))
+            return documents.code(rng, int(rng.integers(3, 9)))
         if kind.name == "meter":
-            return texts.number(rng)
+            return documents.number(rng)
         if kind.name == "plate":
-            return texts.plate(rng)
+            return documents.plate(rng)
         if kind.name == "card":
-            return texts.card(rng)
+            return documents.card(rng)
         if kind.name in ("receipt", "form"):
-            if choice < 0.2:
-                text = texts.number(rng)
-            elif choice < (0.4 if kind.name == "receipt" else 0.26):
-                text = texts.slip(rng)[:longest]
-            elif choice < 0.62:
-                text = self.texts.document(rng)[:longest]
-            elif choice < 0.68:
-                text = texts.rare(rng, self.charset, int(rng.integers(1, 12)))
-            else:
-                text = texts.vary(self.texts.running(rng, ("en", "en", *kind.languages), min(length, 50)), rng)
-            text = texts.tabled(text, rng) if rng.random() < 0.15 else text
-            text = texts.crammed(text, rng) if rng.random() < 0.2 else text
-            return text.upper() if rng.random() < (0.45 if kind.name == "receipt" else 0.12) else text
+            return self._entry(kind, rng, longest, min(length, 50))
         if choice < 0.05:
             return texts.rare(rng, self.charset, int(rng.integers(1, 24)))
         if choice < 0.1:
-            return texts.number(rng)
+            return documents.number(rng)
         text = texts.vary(self.texts.running(rng, kind.languages, length), rng)
         if kind.name == "typewriter" and rng.random() < 0.5:
             return texts.typed(text)
@@ -117,6 +124,38 @@ class Synthesizer:
         if kind.name == "fraktur" or (kind.name == "book" and rng.random() < 0.3):
             return texts.with_long_s(text)
         return text
+
+    def _entry(self, kind: Kind, rng: np.random.Generator, longest: int, length: int) -> str:
+        """What stands on a till slip or in a box of a form: running text, `length` characters of it, is a third."""
+        receipt = kind.name == "receipt"
+        choice = rng.random()
+        if choice < 0.2:
+            text = documents.number(rng)
+        elif choice < 0.4:
+            text = documents.slip(rng) if receipt else documents.form(rng, lambda: self.texts.name(rng))
+        elif choice < 0.62:
+            text = self.texts.document(rng)
+        elif choice < 0.68:
+            text = texts.rare(rng, self.charset, int(rng.integers(1, 12)))
+        else:
+            text = texts.vary(self.texts.running(rng, ("en", "en", *kind.languages), length), rng)
+        text = documents.tabled(text[:longest], rng) if rng.random() < 0.15 else text[:longest]
+        text = documents.crammed(text, rng) if rng.random() < 0.2 else text
+        return text.upper() if rng.random() < (0.45 if receipt else 0.12) else text
+
+    def _another(self, rng: np.random.Generator, longest: int) -> tuple[Face, str, str]:
+        """Face of another script, a few words in it, often with a number or a word of ours beside, and that alone."""
+        face, letters = self._others[rng.integers(len(self._others))]
+        words = [
+            "".join(letters[i] for i in rng.integers(len(letters), size=int(rng.integers(2, 9))))
+            for _ in range(1 + rng.poisson(1.0))
+        ]
+        shown = " ".join(words)[: max(1, longest // 2)].rstrip()
+        text = documents.slip(rng) if rng.random() < 0.4 else documents.number(rng)
+        text = " ".join(text.split())[: longest // 2].rstrip()
+        if not text or not face.draws(text) or rng.random() < 0.55:
+            return face, shown, ""
+        return face, f"{shown} {text}" if rng.random() < 0.7 else f"{text} {shown}", text
 
     def _face(self, kind: Kind, text: str, rng: np.random.Generator) -> Face | None:
         categories = self._categories[kind.name]

@@ -1,4 +1,4 @@
-"""What the lines say: running text of several languages, forms and receipts, numbers, codes, single words."""
+"""Texts to draw: sentences of several languages, words of them, and how printers and typists spelled them."""
 
 from __future__ import annotations
 
@@ -12,34 +12,7 @@ import numpy as np
 
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
-
-_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_DIGITS = "0123456789"
-_MARKS = ".,:;!?-/()'\"%&$€£#*+=@_|[]<>"
-
-
-_PLATES = (
-    "AA00 AAA", "0000 AAA", "AA 000 AA", "AAA 0000", "AAA0A00", "A AA 000", "AA A 0000", "AA 00 AA", "A 000 AA",
-    "000 AAA", "AAA 000", "00 AAA 0", "AA 0000", "A00 0000", "000000", "AA 00000", "0AAA000",
-)  # fmt: skip
-"""Capitals and digits of number plates around the world, A for any letter, 0 for any digit."""
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_TILL = _words(
-    "account address adjustment after amount approved balance barcode bill branch card cash cashier change charge "
-    "check code company contact copy counter credit customer daily date debit deposit desc discount document due "
-    "email excess exchange excl excluding exempt fax for free gift goods gross gst guest hotline id incl included "
-    "including inclusive inv invoice item items keep list ltd member merchant net no. number of office open order "
-    "original paid pay payable payment pcs please point price product proof purchase qty quantity rate receipt "
-    "ref reference refund register remark return returnable round rounding sale sales save served service shop "
-    "sold staff store sub subtotal sum summary supplies table tax taxable tel tender terminal thank the this "
-    "ticket time to total trans transaction unit valid vat visit void welcome with within you your again days"
-)
-"""What is printed on till slips in English, in whatever order: a network need not know more of them than the words."""
+from ocrnn.synth.documents import CAPITALS, DIGITS, MARKS, code, number
 
 
 @dataclass(frozen=True)
@@ -94,6 +67,12 @@ class Texts:
         lines = self.sentences.get("mul") or next(iter(self.sentences.values()))
         return lines[rng.integers(len(lines))]
 
+    def name(self, rng: np.random.Generator) -> str:
+        """A word of any language that could be a family name: up to 12 letters, the first a capital."""
+        words = self.running(rng, ("en", "de", "fr", "it"), 40).split()
+        longest = max(words, key=len).strip(" ,.;:!?()[]\"'“”«»-—_")
+        return longest[:12].title() if longest.isalpha() else "Smith"
+
     def word(self, rng: np.random.Generator, languages: Sequence[str]) -> str:
         """One word, or two short ones, as on signs: in capitals more often than not.
 
@@ -114,79 +93,9 @@ class Texts:
         return text or "A"
 
 
-def number(rng: np.random.Generator) -> str:
-    """Amount, date, time, code or plain number."""
-
-    def digits(n: int) -> str:
-        return "".join(_DIGITS[i] for i in rng.integers(10, size=n))
-
-    def capitals(n: int) -> str:
-        return "".join(_CAPITALS[i] for i in rng.integers(26, size=n))
-
-    def clock() -> str:
-        return f"{rng.integers(24):02d}:{rng.integers(60):02d}"
-
-    value = float(np.exp(rng.normal(3, 2)))
-    day, month, year = rng.integers(1, 29), rng.integers(1, 13), rng.integers(1900, 2030)
-    makers = (
-        lambda: f"{value:.2f}",
-        lambda: f"{value:,.2f}",
-        lambda: f"{value:.2f}".replace(".", ","),
-        lambda: f"${value:.2f}",
-        lambda: f"{value:.0f}%",
-        lambda: f"{rng.integers(0, 26)}{'%' if rng.random() < 0.7 else ' %'}",
-        lambda: f"@{' ' * int(rng.integers(2))}{rng.integers(0, 21)}%",
-        lambda: f"RM {value:.2f}",
-        lambda: f"-{value:.2f}",
-        lambda: digits(int(rng.integers(1, 9))),
-        lambda: digits(int(rng.integers(1, 4))),
-        lambda: f"{'-' * int(rng.integers(2))}{digits(1)}",
-        lambda: f"{digits(2)}-{digits(3)}",
-        lambda: f"{rng.integers(1, 20)}00'{'sS'[rng.integers(2)]}",
-        lambda: f"{day:02d}/{month:02d}/{year}",
-        lambda: f"{day}-{month}-{year % 100:02d}",
-        lambda: f"{day:02d}.{month:02d}.{year}",
-        lambda: clock() + (f":{rng.integers(60):02d}" if rng.random() < 0.4 else ""),
-        lambda: f"{capitals(int(rng.integers(1, 4)))}{digits(int(rng.integers(1, 6)))}",
-        lambda: f"{capitals(3)}-{digits(4)}",
-        lambda: f"({digits(3)}) {digits(3)}-{digits(4)}",
-        lambda: f"#{digits(int(rng.integers(2, 7)))}",
-        lambda: f"{digits(1)} x {value:.2f}",
-        lambda: f"{rng.integers(1, 100)}.",
-        lambda: f"({rng.integers(1, 20)})",
-    )
-    return makers[rng.integers(len(makers))]()
-
-
-def plate(rng: np.random.Generator) -> str:
-    """What stands on a number plate: letters and digits in groups, as one country or another has them."""
-    pattern = _PLATES[rng.integers(len(_PLATES))]
-    text = "".join(
-        _CAPITALS[rng.integers(26)] if c == "A" else _DIGITS[rng.integers(10)] if c == "0" else c for c in pattern
-    )
-    return text.replace(" ", ("", " ", "-")[rng.integers(3)])
-
-
-def card(rng: np.random.Generator) -> str:
-    """What is embossed on a bank card: its number or a part of it, or until when it is good."""
-    groups = ["".join(_DIGITS[i] for i in rng.integers(10, size=4)) for _ in range(4)]
-    choice = rng.random()
-    if choice < 0.15:
-        return f"{rng.integers(1, 13):02}/{rng.integers(100):02}"
-    if choice < 0.55:
-        return groups[0]
-    return " ".join(groups[: 2 if choice < 0.7 else 4])
-
-
-def code(rng: np.random.Generator, length: int) -> str:
-    """Letters and digits without meaning, as in a captcha: digits alone, capitals and digits, or all."""
-    alphabet = (_DIGITS, _CAPITALS + _DIGITS, _CAPITALS + _CAPITALS.lower() + _DIGITS)[rng.integers(3)]
-    return "".join(alphabet[i] for i in rng.integers(len(alphabet), size=length))
-
-
 def rare(rng: np.random.Generator, charset: Charset, length: int) -> str:
     """Characters drawn evenly from the charset in groups: what running text too seldom shows."""
-    pool = charset.characters if rng.random() < 0.4 else _MARKS + _DIGITS + _CAPITALS
+    pool = charset.characters if rng.random() < 0.4 else MARKS + DIGITS + CAPITALS
     picked = [pool[i] for i in rng.integers(len(pool), size=length)]
     for at in np.flatnonzero(rng.random(length) < 0.15):
         picked[at] = " "
@@ -205,41 +114,6 @@ def vary(text: str, rng: np.random.Generator) -> str:
     elif choice < 0.16:
         text = "—" + text.lstrip("-–— ")  # how most of Europe opens direct speech
     return text
-
-
-def tabled(text: str, rng: np.random.Generator) -> str:
-    """As fields of a table or till slip: a colon that stands apart, figures behind, marks around."""
-    text = text.rstrip(" .:;,")
-    forms = (
-        f"{text} :",
-        f"{text}:",
-        f": {text}",
-        f"{text} #",
-        f"{'#%$@&'[rng.integers(5)]} {text}",
-        f"{text} {number(rng)}",
-        f"{number(rng)} {text}",
-        f"{text} : {number(rng)}",
-        f"({text})",
-        f"*{text}*",
-        _MARKS[rng.integers(len(_MARKS))] * int(rng.integers(1, 12)),
-    )
-    return forms[rng.integers(len(forms))]
-
-
-def slip(rng: np.random.Generator) -> str:
-    """A line of a till slip: what was bought, what it came to, what the shop has to say."""
-    words = [_TILL[i] for i in rng.integers(len(_TILL), size=int(rng.integers(1, 5)))]
-    for at in np.flatnonzero(rng.random(len(words)) < 0.25):
-        words[at] = number(rng)
-    text = " ".join(words)
-    style = rng.random()
-    text = text.upper() if style < 0.5 else text.title() if style < 0.8 else text
-    return tabled(text, rng) if rng.random() < 0.4 else text
-
-
-def crammed(text: str, rng: np.random.Generator) -> str:
-    """Without the space behind some commas, stops and colons, as tills and hurried typists leave it out."""
-    return re.sub(r"(?<=[,.:;/&]) ", lambda _: "" if rng.random() < 0.7 else " ", text)
 
 
 def early(text: str, rng: np.random.Generator) -> str:

@@ -103,7 +103,7 @@ class SynthLines:
 
     def draw(self, index: int, rng: np.random.Generator) -> tuple[Grey, str]:
         """Picture and text of a new line."""
-        return self.synthesizer.line(rng, longest=self.longest)
+        return self.synthesizer.line(rng, longest=self.longest, mixing=True)
 
 
 @dataclass
