@@ -22,22 +22,26 @@ def setting(rng: np.random.Generator, em_px: int) -> Setting:
 
 
 def distort(ink: Ink, rng: np.random.Generator) -> Ink:
-    """Bend a code with room around it: along its length, and each letter in itself."""
+    """Bend a code with room around it: slanted as a whole, along its length, and each letter in itself."""
     rows = np.flatnonzero(ink.max(1) > 0.2)
     ink = ink[rows[0] : rows[-1] + 1]
     height = len(ink)
-    above, below = (int(v) for v in rng.uniform(0.02, 0.5, 2) * height)
-    left, right = (int(v) for v in rng.uniform(0.05, 2, 2) * height * rng.choice([0.2, 1]))
+    lean = float(rng.choice([0, 0, rng.uniform(-0.3, 0.8)]))  # across by down: 0.8 lies lower than any italic
+    above, below = (int(v) for v in rng.uniform(0.02, rng.choice([0.5, 1.1], p=(0.7, 0.3)), 2) * height)
+    left, right = (int(v) for v in rng.uniform(0.05, 2, 2) * height * rng.choice([0.2, 1]) + abs(lean) * height / 2)
     ink = cv2.copyMakeBorder(ink, above, below, left, right, cv2.BORDER_CONSTANT).astype(np.float32)
-    if rng.random() < 0.5:
+    waves = rng.random() < 0.5
+    if not (waves or lean):
         return ink
     down_to, along = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]].astype(np.float32)
-    turn = np.float32(2 * np.pi)
-    down = np.sin(turn * (along / np.float32(rng.uniform(1, 6) * height) + np.float32(rng.random())))
-    across = np.sin(turn * (down_to / np.float32(rng.uniform(1, 3) * height) + np.float32(rng.random())))
-    down_to += np.float32(rng.uniform(0, 0.15) * height) * down
-    along += np.float32(rng.uniform(0, 0.15) * height) * across
-    return cv2.remap(ink, along, down_to, cv2.INTER_LINEAR, borderValue=0).astype(np.float32)
+    slanted = along + np.float32(lean) * (down_to - np.float32(above + height / 2))
+    if waves:
+        turn = np.float32(2 * np.pi)
+        down = np.sin(turn * (along / np.float32(rng.uniform(1, 6) * height) + np.float32(rng.random())))
+        across = np.sin(turn * (down_to / np.float32(rng.uniform(1, 3) * height) + np.float32(rng.random())))
+        down_to += np.float32(rng.uniform(0, 0.15) * height) * down
+        slanted += np.float32(rng.uniform(0, 0.15) * height) * across
+    return cv2.remap(ink, slanted, down_to, cv2.INTER_LINEAR, borderValue=0).astype(np.float32)
 
 
 def strew(ink: Ink, rng: np.random.Generator) -> None:

@@ -28,10 +28,10 @@ KINDS = (
     Kind("typewriter", 0.07, ("typewriter", "typewriter", "mono"), ("fr", "fr", "en", "de")),
     Kind("receipt", 0.185, ("receipt-pixel", "mono", "mono", "condensed", "sans", "ocr-mrz", "typewriter")),
     Kind("form", 0.16, ("sans", "serif", "sans", "typewriter", "condensed", "mono", "sans", "handwriting")),
-    Kind("word", 0.2, _ANY_FACES, ("en", "en", *_MODERN)),
+    Kind("word", 0.18, _ANY_FACES, ("en", "en", *_MODERN)),
     Kind("plate", 0.015, ("signage-plates", "condensed", "sans", "stencil")),
     Kind("card", 0.015, ("ocr-mrz", "mono", "sans")),
-    Kind("captcha", 0.06, _ANY_FACES),
+    Kind("captcha", 0.08, _ANY_FACES),
     Kind("handwriting", 0.05, ("handwriting",), ("fr", "fr", "en")),
     Kind("meter", 0.01, ("seven-segment", "ocr-mrz")),
 )

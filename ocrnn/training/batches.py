@@ -325,15 +325,17 @@ def collate(
     """Prepared lines (1, H, W) and their classes as a batch, or as a share of one with lines of `whole` sizes.
 
     A line weighs by the root of its length: by length, running text would drown the amounts and single words that
-    forms and receipts consist of; by line, one character of a short line would outweigh thirty of a long one. The
-    weights of the whole batch make a loss per character; those of an `idle` share are 0.
+    forms and receipts consist of; by line, one character of a short line would outweigh thirty of a long one. A line
+    that says nothing weighs as one character. The weights of the whole batch make a loss per character; those of an
+    `idle` share are 0.
     """
     whole = whole or [(line.shape[2], len(classes)) for line, classes in lines]
     images = np.zeros((len(lines), 1, spec.line_format.height, max(width for width, _ in whole)), np.float32)
     for row, (line, _) in zip(images, lines, strict=True):
         row[:, :, : line.shape[2]] = line
     lengths = np.array([len(classes) for _, classes in lines])
-    weights = (0 if idle else 1) / np.sqrt(lengths) / np.sqrt([length for _, length in whole]).sum()
+    counts = np.sqrt([max(1, length) for _, length in whole]).sum()
+    weights = (0 if idle else 1) / np.sqrt(np.maximum(1, lengths)) / counts
     return Batch(
         torch.from_numpy(images),
         torch.tensor([spec.architecture.frames(line.shape[2]) for line, _ in lines]),

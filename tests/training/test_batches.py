@@ -83,6 +83,13 @@ def test_a_batch_holds_each_line_as_it_was_prepared_and_ground_behind_it(digits:
     assert at == len(batch.targets) == batch.target_lengths.sum()
 
 
+def test_a_line_without_text_weighs_as_one_character(spec: ModelSpec) -> None:
+    line = np.zeros((1, 16, 40), np.float32)
+    batch = collate([(line, []), (line, [1, 2, 3, 4]), (line, [1])], spec)
+    assert torch.allclose(batch.weights, torch.tensor([1, 1 / 2, 1]) / 4)
+    assert batch.target_lengths.tolist() == [0, 4, 1]
+
+
 def test_a_small_set_makes_a_whole_epoch(digits: list[Sample]) -> None:
     plan = permuted(RealLines(digits[:7], None), seed=0, epoch=1, least=20)
     assert Counter(index for _, index in plan) == dict.fromkeys(range(7), 3)
