@@ -10,6 +10,9 @@ from pathlib import Path
 
 from ocrnn.errors import OutputError
 
+Write = Callable[[bytes], object]
+"""What takes the bytes of a file as they come."""
+
 _DRAFT = ".ocrnn-"
 """How the names of files begin that are not whole yet."""
 

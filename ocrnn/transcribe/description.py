@@ -15,7 +15,7 @@ from ocrnn.transcribe.placing import placed
 from ocrnn.transcribe.refill import refilled
 
 if TYPE_CHECKING:
-    from ocrnn.transcribe.output import Write
+    from ocrnn.storage import Write
     from ocrnn.transcribe.reader import Result
 
 

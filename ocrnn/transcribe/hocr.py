@@ -14,7 +14,7 @@ from ocrnn.transcribe.markup import SOFTWARE, legal
 from ocrnn.transcribe.placing import Page, PlacedLine, Points, box, pixels, placed, spelled
 
 if TYPE_CHECKING:
-    from ocrnn.transcribe.output import Write
+    from ocrnn.storage import Write
     from ocrnn.transcribe.reader import Result
 
 # No DTD is named: a parser would want to fetch it.

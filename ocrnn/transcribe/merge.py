@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from ocrnn.errors import UsageError
+from ocrnn.storage import Write
 from ocrnn.transcribe.parquet import SUFFIX, libraries
 from ocrnn.transcribe.shards import Shard
 
-Write = Callable[[bytes], object]
 Doubled = dict[str, list[str]]
 """Paths that stand in several places, each with the files they stand in; the first counts."""
 

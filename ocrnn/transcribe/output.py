@@ -6,17 +6,17 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ocrnn.reading import Reading
+from ocrnn.storage import Write
 
 if TYPE_CHECKING:
     from ocrnn.reading import Character, Overruled, Word
     from ocrnn.transcribe.reader import Result
 
 Form = Literal["text", "tsv", "csv", "json", "jsonl", "hocr", "alto", "page"]
-Write = Callable[[bytes], object]
 
 SCHEMA = 1
 """Number of the form of a json record; it rises when a key changes its meaning or goes."""
