@@ -547,19 +547,28 @@ class Reader:
     def _reading(
         self, log_probs: LogProbs, decoded: Decoded, words: Sequence[tuple[Part, float]], page: _Page
     ) -> Reading:
-        """Reading of one line from its log-probabilities (T, C), the texts found in them, the best first, and words."""
+        """Reading of one line from its log-probabilities (T, C), the texts found in them, the best first, and words.
+
+        Spaces at the ends of a text, which nobody sees, are left out; it is as probable as it was with them.
+        """
         spec = self.model.spec
         best, *others = decoded.texts or (_NOTHING,)
         text = spec.charset.decode(best.classes)
+        bare = text.strip()
+        start = text.find(bare)
         characters = self._characters(text, best, log_probs, page) if self._is_parted(page) else ()
+        further = {bare: 0.0}
+        for other in others:
+            further.setdefault(spec.charset.decode(other.classes).strip(), _probability(other.logp))
+        del further[bare]
         lying = page.turned_deg % 180 != 0
         return Reading(
-            text=text,
+            text=bare,
             confidence=_probability(best.logp),
-            characters=characters,
+            characters=characters[start : start + len(bare)],
             width_px=page.height_px if lying else page.width_px,
             height_px=page.width_px if lying else page.height_px,
-            alternatives=tuple((spec.charset.decode(other.classes), _probability(other.logp)) for other in others),
+            alternatives=tuple(further.items()),
             words=tuple(
                 Word(text[first:last], characters[first].left_px, characters[last - 1].right_px, confidence)
                 for (first, last), confidence in words

@@ -213,7 +213,8 @@ def test_words_stand_where_their_characters_do(bars: Bars) -> None:
     spaced.spec = ModelSpec(Charset("01234 6789"))
     picture = bars.draw("5407155901")
     reading = Reader(spaced).read(picture)
-    assert reading.text == " 4071  901"
+    assert reading.text == "4071  901"
+    assert [character.text for character in reading.characters] == list(reading.text)
     assert [word.text for word in reading.words] == ["4071", "901"]
     for word, (first, last) in zip(reading.words, ((1, 5), (7, 10)), strict=True):
         assert (word.left_px, word.right_px) == (12 * first + 4, 12 * last)
@@ -260,6 +261,24 @@ def test_confidence_is_the_probability_of_the_text(bars: Bars, decoder: Any, tem
         found = [(reading.text, reading.confidence), *reading.alternatives]
         assert [tuple(spec.charset.encode(text)) for text, _ in found] == [classes for classes, _ in ranked]
         assert [p for _, p in found] == pytest.approx([p for _, p in ranked], rel=1e-5)
+
+
+@pytest.mark.parametrize(("drawn", "text"), [("  a b ", "a b"), ("ab", "ab"), ("   ", "")])
+@pytest.mark.parametrize("options", [{"decoder": "greedy"}, {"decoder": "beam", "alternatives": 20}], ids=str)
+def test_a_reading_neither_begins_nor_ends_with_a_space(bars: Bars, options: Any, drawn: str, text: str) -> None:
+    charset = Charset("ab ")
+    path = [number for letter in drawn for number in (0, charset.encode(letter)[0])]
+    log_probs = np.log(np.full((len(path), 4), 0.01))
+    log_probs[range(len(path)), path] = np.log(0.97)
+    spec = dataclasses.replace(bars.spec, charset=charset)
+    model = SimpleNamespace(spec=spec, infer=lambda images: log_probs[:, None].astype(np.float32))
+    reading = Reader(model, **options).read(np.full((40, 4 * len(path)), 255, np.uint8))
+    assert reading.text == text
+    assert "".join(character.text for character in reading.characters) == text
+    assert reading.confidence > 0.6
+    others = [other for other, _ in reading.alternatives]
+    assert all(other == other.strip() != text for other in others)
+    assert len(set(others)) == len(others)
 
 
 def test_confidence_falls_with_noise(bars: Bars) -> None:
