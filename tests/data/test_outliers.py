@@ -88,6 +88,16 @@ def test_a_negative_among_positives_is_remarked_and_so_is_the_reverse() -> None:
     assert remarks([(255 - grey, text) for grey, text in lines]) == {"ink and ground unlike the set": ["50.png"]}
 
 
+@pytest.mark.parametrize(("lines", "turned", "remarked"), [(11, 1, True), (10, 1, False), (30, 2, True), (30, 3, False)])
+def test_a_few_dozen_lines_show_a_negative_too(lines: int, turned: int, remarked: bool) -> None:
+    rng = np.random.default_rng(4)
+    drawn = [line(10, rng) for _ in range(lines)]
+    mixed = [(255 - grey, text) if number < turned else (grey, text) for number, (grey, text) in enumerate(drawn)]
+    kind, places = "ink and ground unlike the set", [f"{number}.png" for number in range(turned)]
+    assert remarks(mixed) == ({kind: places} if remarked else {})
+    assert remarks([(255 - grey, text) for grey, text in mixed]) == ({kind: places} if remarked else {})
+
+
 def test_a_set_of_both_kinds_is_not_remarked() -> None:
     lines = [(255 - grey, text) if number % 5 == 0 else (grey, text) for number, (grey, text) in enumerate(usual())]
     assert remarks(lines) == {}
