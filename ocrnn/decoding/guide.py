@@ -61,12 +61,18 @@ def combined(guides: Sequence[Guide]) -> Guide:
 
 def allowed(guide: Guide, classes: Sequence[int]) -> bool:
     """Whether a guide forbids nothing of a text."""
-    state = guide.start
+    return score(guide, classes) > -math.inf
+
+
+def score(guide: Guide, classes: Sequence[int]) -> float:
+    """Score of a whole text, its end included: what the beam adds to its log-probability."""
+    state, total = guide.start, 0.0
     for number in classes:
-        if guide.scores(state)[number] == -math.inf:
-            return False
+        total += float(guide.scores(state)[number])
+        if total == -math.inf:
+            return total
         state = guide.step(state, number)
-    return guide.end(state) > -math.inf
+    return total + guide.end(state)
 
 
 class _Product:

@@ -1,8 +1,9 @@
 """Confidence that means what it says: one temperature, fitted so that of lines read with 0.9 nine in ten are right.
 
-Why one number and no more: for `latin`, powers of the line's probability and Platt's and beta curves of it, with the
-line's length or without, all fitted on the same 5,000 lines, do no better on other lines of their kind (error 0.010, of
-which 0.008 is chance) nor on lines of other kinds (0.033); those that know the length do worse there.
+Why one number and no more: kinds of lines that nothing was fitted on are the test, 13 kinds of drawn lines and six sets
+of real ones, 5,700 lines in all. There, and on nine sets of yet other real lines, a power of the line's risk, alone or
+with its length, its least sure character, its entropy, its height or a second temperature, leave log-losses within
+0.003 of the temperature's 0.32, or higher ones by up to 0.012: what is gained on drawn lines, 0.005, stays there.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ Frames warped onto one another and then averaged were tried, and read worse than
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -22,6 +23,8 @@ Text = tuple[int, ...]
 _SHARPNESS = 5.0  # of the weights: a picture that is surer by 0.14 nats a character counts twice
 _WORST = -30.0  # log-probability below which a text is simply not what a picture shows: none can veto the others
 _ROUNDS = 4
+_IMPOSSIBLE = -500.0  # log-probability below which a text is none that a language could make likely
+_MOST_GAIN = 60.0  # logarithm of how much more usual a rival can be, far beyond what decides
 
 
 def certainty(log_probs: LogProbs) -> float:
@@ -31,24 +34,42 @@ def certainty(log_probs: LogProbs) -> float:
     return float(best[read].mean()) if read.any() else -math.log(log_probs.shape[1])
 
 
-def agreed(lines: Sequence[LogProbs], texts: Sequence[Text], *, mix: bool = True) -> tuple[Text, float, int]:
-    """The text that fits all pictures best, its log-probability, and which of them shows it best.
+@dataclass(frozen=True)
+class Agreement:
+    """The text that fits some pictures best, its log-probability, and which of them shows it best.
+
+    `logp` is that of the mean probability over the pictures, `shares` that mean (0..1) for each text that was weighed,
+    and `shown_logp` the log-probability in the picture that shows the text best. Nothing that they can show is the
+    empty text, of -inf.
+    """
+
+    text: Text = ()
+    logp: float = -math.inf
+    shown: int = 0
+    shown_logp: float = -math.inf
+    shares: Mapping[Text, float] = field(default_factory=dict, repr=False)
+
+
+def agreed(
+    lines: Sequence[LogProbs], texts: Sequence[Text], *, mix: bool = True, rivals: Sequence[Text] = ()
+) -> Agreement:
+    """The text that fits all pictures best.
 
     `lines` are the log-probabilities (T, C) of each picture, `texts` what was read of it. With `mix`, parts that one
     text has otherwise are tried in the best one, as long as that gains: no picture need show the whole line. Without it
     the text is one of `texts`. Its log-probability is that of the mean probability: means of logarithms find the text,
-    but one blurred picture of ten would make them doubt what the other nine show.
+    but one blurred picture of ten would make them doubt what the other nine show. `rivals` are weighed beside the
+    texts and never taken.
     """
     sure = np.array([certainty(line) for line in lines])
     weights = np.exp(_SHARPNESS * (sure - sure.max()))
+    weights /= weights.sum()
     known: dict[Text, Scores] = {}
-
-    def mean(text: Text) -> float:
-        return float(weights @ np.maximum(known[text], _WORST) / weights.sum())
 
     def best() -> Text:
         # What no picture can show is no text, however the others are.
-        return max((text for text in known if known[text].max() > -math.inf), key=mean, default=())
+        possible = (text for text in known if known[text].max() > -math.inf)
+        return max(possible, key=lambda text: float(weights @ np.maximum(known[text], _WORST)), default=())
 
     _look_up(known, lines, texts)
     chosen = best()
@@ -58,9 +79,29 @@ def agreed(lines: Sequence[LogProbs], texts: Sequence[Text], *, mix: bool = True
         if chosen == before:
             break
     if chosen not in known:
-        return (), -math.inf, 0
-    probability = float(weights @ np.exp(known[chosen]) / weights.sum())
-    return chosen, math.log(probability) if probability else float(known[chosen].max()), int(known[chosen].argmax())
+        return Agreement()
+    _look_up(known, lines, rivals)
+    shares = {text: float(weights @ np.exp(scores)) for text, scores in known.items()}
+    shown_logp = float(known[chosen].max())
+    logp = math.log(shares[chosen]) if shares[chosen] else shown_logp
+    return Agreement(chosen, logp, int(known[chosen].argmax()), shown_logp, shares)
+
+
+def in_language(found: Agreement, logp: float, scores: Mapping[Text, float]) -> float:
+    """Log-probability of the text agreed on once a language has its say: Bayes' rule over all texts that were weighed.
+
+    `logp` is the text's own log-probability by the pictures alone, `scores` what the language adds to that of each
+    text. What the pictures leave to others falls to the rivals as they share it, and the rest to texts that nobody
+    thought of; these are taken to be as usual as the rivals are, but no more usual than the text itself.
+    """
+    others = {text: share for text, share in found.shares.items() if text != found.text and share}
+    if not others or not _IMPOSSIBLE < logp < 0.0:
+        return logp
+    gains = {text: math.exp(min(_MOST_GAIN, scores[text] - scores[found.text])) for text in others}
+    weighed, known = sum(gains[text] * share for text, share in others.items()), sum(others.values())
+    unthought = max(0.0, 1.0 - found.shares[found.text] - known)
+    gain = (weighed + unthought * min(1.0, weighed / known)) / (known + unthought)
+    return -math.log1p(math.expm1(-logp) * gain)
 
 
 def _look_up(known: dict[Text, Scores], lines: Sequence[LogProbs], texts: Sequence[Text]) -> None:

@@ -88,7 +88,9 @@ def test_a_negative_among_positives_is_remarked_and_so_is_the_reverse() -> None:
     assert remarks([(255 - grey, text) for grey, text in lines]) == {"ink and ground unlike the set": ["50.png"]}
 
 
-@pytest.mark.parametrize(("lines", "turned", "remarked"), [(11, 1, True), (10, 1, False), (30, 2, True), (30, 3, False)])
+@pytest.mark.parametrize(
+    ("lines", "turned", "remarked"), [(11, 1, True), (10, 1, False), (30, 2, True), (30, 3, False)]
+)
 def test_a_few_dozen_lines_show_a_negative_too(lines: int, turned: int, remarked: bool) -> None:
     rng = np.random.default_rng(4)
     drawn = [line(10, rng) for _ in range(lines)]

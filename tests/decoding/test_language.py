@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from ocrnn.charset import Charset
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.ctc import log_probability
-from ocrnn.decoding.guide import combined
+from ocrnn.decoding.guide import combined, score
 from ocrnn.decoding.kneser_ney import estimate
 from ocrnn.decoding.language import WEIGHT, Language
 from ocrnn.decoding.ngram import UNKNOWN, Ngrams
@@ -24,14 +23,6 @@ LINES = ["abba", "baba", "abab", "bb", "ab", "aab", "ca"]
 @pytest.fixture(scope="module")
 def model() -> Ngrams:
     return estimate(LINES, 3)
-
-
-def score(language: Language, classes: Sequence[int]) -> float:
-    total, state = 0.0, language.start
-    for number in classes:
-        total += float(language.scores(state)[number])
-        state = language.step(state, number)
-    return total + language.end(state)
 
 
 def truth(model: Ngrams, text: str, weight: float) -> float:

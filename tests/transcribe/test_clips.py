@@ -14,7 +14,7 @@ from PIL import Image
 
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_FRAMES, load_frames
-from ocrnn.transcribe.clips import agreed, certainty
+from ocrnn.transcribe.clips import Agreement, agreed, certainty, in_language
 from ocrnn.transcribe.reader import Reader
 
 if TYPE_CHECKING:
@@ -48,11 +48,22 @@ def test_the_text_is_the_one_with_the_best_weighted_mean_over_all_paths(seed: in
         text: sum(w * math.log(probability(line, text)) for w, line in zip(weights, lines, strict=True)) / weights.sum()
         for text in texts
     }
-    text, logp, shown = agreed(lines, texts, mix=False)
-    assert text == max(means, key=lambda text: means[text])
-    shares = [w * probability(line, text) for w, line in zip(weights, lines, strict=True)]
-    assert logp == pytest.approx(math.log(sum(shares) / weights.sum()), rel=1e-5)
-    assert shown == max(range(3), key=lambda n: probability(lines[n], text))
+    rivals = [(1, 2, 1), (2, 2)]
+    found = agreed(lines, texts, mix=False, rivals=rivals)
+    assert found.text == max(means, key=lambda text: means[text])
+    shares = {
+        text: sum(w * probability(line, text) for w, line in zip(weights, lines, strict=True)) / weights.sum()
+        for text in (*texts, *rivals)
+    }
+    assert found.shares == pytest.approx(shares, rel=1e-5)
+    assert found.logp == pytest.approx(math.log(shares[found.text]), rel=1e-5)
+    shown = [probability(line, found.text) for line in lines]
+    assert found.shown == shown.index(max(shown))
+    assert found.shown_logp == pytest.approx(math.log(max(shown)), rel=1e-5)
+
+
+def test_rivals_are_never_taken() -> None:
+    assert agreed([table([0.1, 0.2, 0.7])], [(1,)], rivals=[(2,)]).text == (1,)
 
 
 def test_certainty_is_that_of_what_is_read() -> None:
@@ -75,18 +86,57 @@ def test_parts_of_several_pictures_make_a_text_that_none_of_them_shows() -> None
 
     lines = [line((1, 2, 3), doubt, shift) for doubt, shift in ((0, 1), (1, 3), (2, 0))]
     texts = [(4, 2, 3), (1, 5, 3), (1, 2, 6)]
-    assert agreed(lines, texts)[0] == (1, 2, 3)
-    assert agreed(lines, texts, mix=False)[0] in texts
+    assert agreed(lines, texts).text == (1, 2, 3)
+    assert agreed(lines, texts, mix=False).text in texts
 
 
 def test_no_picture_can_veto_what_the_others_show() -> None:
     sure = table([0.01, 0.98, 0.01], [0.98, 0.01, 0.01])
     other = table([0.001, 0.001, 0.998])
-    assert agreed([sure, sure, other], [(1,), (1,), (2,)])[0] == (1,)
+    assert agreed([sure, sure, other], [(1,), (1,), (2,)]).text == (1,)
 
 
 def test_nothing_fits_nothing() -> None:
-    assert agreed([table([0.5, 0.5])], []) == ((), -math.inf, 0)
+    assert agreed([table([0.5, 0.5])], []) == Agreement()
+
+
+def test_a_language_has_its_say_by_the_rule_of_bayes() -> None:
+    """Where every text there is is weighed, against the sum over all of them."""
+    rng = np.random.default_rng(5)
+    lines = [np.log(rng.dirichlet(np.ones(3), 3)).astype(np.float32) for _ in range(2)]
+    everything = [text for length in range(4) for text in itertools.product((1, 2), repeat=length)]
+    found = agreed(lines, [(1, 2)], mix=False, rivals=everything)
+    assert sum(found.shares.values()) == pytest.approx(1, rel=1e-5)
+    scores = {text: float(rng.normal(0, 2)) for text in everything}
+    weighed = {text: share * math.exp(scores[text]) for text, share in found.shares.items()}
+    assert math.exp(in_language(found, found.logp, scores)) == pytest.approx(
+        weighed[(1, 2)] / sum(weighed.values()), rel=1e-4
+    )
+    # Surer pictures leave less to the rivals, who share it as before.
+    rivals = (sum(weighed.values()) - weighed[(1, 2)]) / (1 - found.shares[(1, 2)])
+    surer = 0.9 * math.exp(scores[(1, 2)])
+    assert math.exp(in_language(found, math.log(0.9), scores)) == pytest.approx(
+        surer / (surer + 0.1 * rivals), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(("gain", "others"), [(-2.0, 0.6 * math.exp(-2.0)), (1.0, 0.2 * math.e + 0.4)])
+def test_texts_that_nobody_thought_of_are_as_usual_as_the_rivals_but_no_more_than_the_text(
+    gain: float, others: float
+) -> None:
+    found = Agreement((1,), math.log(0.4), 0, math.log(0.5), {(1,): 0.4, (2,): 0.2})
+    said = math.exp(in_language(found, found.logp, {(1,): 3.0, (2,): 3.0 + gain}))
+    assert said == pytest.approx(0.4 / (0.4 + others))
+
+
+def test_a_text_without_rivals_is_as_sure_as_the_pictures_are() -> None:
+    alone = Agreement((1,), math.log(0.4), 0, math.log(0.5), {(1,): 0.4})
+    assert in_language(alone, alone.logp, {(1,): 9.0}) == alone.logp
+    certain = Agreement((1,), 0.0, 0, 0.0, {(1,): 1.0, (2,): 1e-9})
+    assert in_language(certain, certain.logp, {(1,): -800.0, (2,): 800.0}) == 0.0
+    assert in_language(Agreement(), -math.inf, {}) == -math.inf
+    far = Agreement((1,), -40.0, 0, -39.0, {(1,): math.exp(-40), (2,): 0.9})
+    assert math.isfinite(in_language(far, far.logp, {(1,): -800.0, (2,): 800.0}))
 
 
 def test_a_clip_says_what_each_of_its_frames_says_wrong_at_another_place(bars: Bars) -> None:
