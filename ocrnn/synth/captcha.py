@@ -26,19 +26,25 @@ def distort(ink: Ink, rng: np.random.Generator) -> Ink:
     rows = np.flatnonzero(ink.max(1) > 0.2)
     ink = ink[rows[0] : rows[-1] + 1]
     height = len(ink)
-    lean = float(rng.choice([0, 0, rng.uniform(-0.3, 0.8)]))  # across by down: 0.8 lies lower than any italic
-    above, below = (int(v) for v in rng.uniform(0.02, rng.choice([0.5, 1.1], p=(0.7, 0.3)), 2) * height)
-    left, right = (int(v) for v in rng.uniform(0.05, 2, 2) * height * rng.choice([0.2, 1]) + abs(lean) * height / 2)
+    # Across by down: 0.8 lies lower than any italic; what sways leans one way here and another there.
+    lean, sway = (float(rng.choice([0, 0, value])) for value in (rng.uniform(-0.3, 0.8), rng.uniform(0, 0.6)))
+    above, below = (int(v) for v in rng.uniform(0.02, rng.choice([0.5, 1.1, 1.6], p=(0.6, 0.2, 0.2)), 2) * height)
+    sides = rng.uniform(0.05, 2, 2) * rng.choice([0.2, 1]) + (abs(lean) + sway) / 2
+    left, right = (int(v) for v in sides * height)
     ink = cv2.copyMakeBorder(ink, above, below, left, right, cv2.BORDER_CONSTANT).astype(np.float32)
     waves = rng.random() < 0.5
-    if not (waves or lean):
+    if not (waves or lean or sway):
         return ink
     down_to, along = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]].astype(np.float32)
-    slanted = along + np.float32(lean) * (down_to - np.float32(above + height / 2))
+
+    def wave(over: Ink, longest: float) -> Ink:
+        turns = over / np.float32(rng.uniform(1, longest) * height) + np.float32(rng.random())
+        return np.asarray(np.sin(np.float32(2 * np.pi) * turns), np.float32)
+
+    leaning = np.float32(lean) + np.float32(sway) * wave(along, 8)
+    slanted = along + leaning * (down_to - np.float32(above + height / 2))
     if waves:
-        turn = np.float32(2 * np.pi)
-        down = np.sin(turn * (along / np.float32(rng.uniform(1, 6) * height) + np.float32(rng.random())))
-        across = np.sin(turn * (down_to / np.float32(rng.uniform(1, 3) * height) + np.float32(rng.random())))
+        down, across = wave(along, 6), wave(down_to, 3)
         down_to += np.float32(rng.uniform(0, 0.15) * height) * down
         slanted += np.float32(rng.uniform(0, 0.15) * height) * across
     return cv2.remap(ink, slanted, down_to, cv2.INTER_LINEAR, borderValue=0).astype(np.float32)

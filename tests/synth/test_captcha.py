@@ -27,7 +27,7 @@ def test_a_distorted_code_keeps_its_ink_and_gets_room(ink: Ink) -> None:
         # A bent stroke may leave the picture by its tip, not by half.
         assert bent.sum() > 0.6 * ink.sum()
         assert bent.shape[1] >= ink.shape[1]
-        assert bent.shape[0] <= 3.2 * 24 + 1
+        assert bent.shape[0] <= 4.2 * 24 + 1
         assert 0 <= bent.min() <= bent.max() <= 1
 
 
@@ -39,7 +39,7 @@ def test_some_codes_lean_as_a_whole(ink: Ink) -> None:
 
     leans = np.array([lean(captcha.distort(ink, rng)) for rng in rngs(200)])
     assert 0.15 < np.mean(leans > 0.4) < 0.35
-    assert np.mean(leans < -0.4) < 0.1
+    assert 0.05 < np.mean(leans < -0.4) < 0.15
     assert np.mean(np.abs(leans) < 0.05) > 0.25
 
 
