@@ -27,7 +27,7 @@ def distort(ink: Ink, rng: np.random.Generator) -> Ink:
     ink = ink[rows[0] : rows[-1] + 1]
     height = len(ink)
     # Across by down: 0.8 lies lower than any italic; what sways leans one way here and another there.
-    lean, sway = (float(rng.choice([0, 0, value])) for value in (rng.uniform(-0.3, 0.8), rng.uniform(0, 0.6)))
+    lean, sway = (float(rng.choice([0, 0, value])) for value in (rng.uniform(-0.7, 0.8), rng.uniform(0, 0.6)))
     above, below = (int(v) for v in rng.uniform(0.02, rng.choice([0.5, 1.1, 1.6], p=(0.6, 0.2, 0.2)), 2) * height)
     sides = rng.uniform(0.05, 2, 2) * rng.choice([0.2, 1]) + (abs(lean) + sway) / 2
     left, right = (int(v) for v in sides * height)
