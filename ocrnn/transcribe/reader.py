@@ -425,23 +425,20 @@ class Reader:
         """One reading of several pictures of one line."""
         return replace(self._fused(pages, self._log_probs(pages, BATCH_SIZE)), frames=len(pages))
 
-    def _fused(
-        self,
-        pages: Sequence[_Page],
-        lines: Sequence[LogProbs],
-        *,
-        language: Language | None = None,
-        power: float = 1.0,
-    ) -> Reading:
+    def _fused(self, pages: Sequence[_Page], lines: Sequence[LogProbs], *, again: bool = False) -> Reading:
         """One reading of several pictures of one line, from the log-probabilities (T, C) of each.
 
-        What the pictures give to a text is raised to `power` to be its probability. A language finds texts for each
-        of them; which of these is taken the pictures say, and how sure that is, both. A word is as sure beside the line
-        as in the picture that shows the line best: a line of one word is as sure as the word.
+        Those of a line looked at `again` are views of one picture, the first as it was given: where that shows nothing,
+        the others that show nothing count too. What they give to a text is raised to the model's `again_power` to be
+        its probability. The language that the model brings finds texts for each of them; which of these is taken the
+        pictures say, and how sure that is, both. A word is as sure beside the line as in the picture that shows the
+        line best: a line of one word is as sure as the word.
         """
+        language = self._language if again else None
+        power = self.model.spec.again_power if again else 1.0
         if language is None:
             texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
-            agreed = clips.agreed(lines, texts, mix=self._guide is None)
+            agreed = clips.agreed(lines, texts, mix=self._guide is None, silence=again and not any(texts[:1]))
             logp = power * agreed.logp
         else:
             width = max(2, self._beam_width)
@@ -449,7 +446,7 @@ class Reader:
             texts = [found[0].classes for found in beams]
             # What the language speaks against stands in no beam: the pictures' own texts are among the rivals.
             rivals = [text.classes for found in (*beams, greedy_all(lines)) for text in found]
-            agreed = clips.agreed(lines, texts, mix=False, rivals=rivals)
+            agreed = clips.agreed(lines, texts, mix=False, silence=not any(texts[:1]), rivals=rivals)
             scores = {text: _BELIEF * score(language, text) for text in agreed.shares}
             logp = clips.in_language(agreed, power * agreed.logp, scores)
         chosen, shown = agreed.text, agreed.shown
@@ -499,12 +496,7 @@ class Reader:
             if looks and (columns >= _WINDOW_COLUMNS or position == len(window) - 1):
                 lines = iter(self._log_probs([look for its in looks.values() for look in its], batch_size))
                 for at, its in looks.items():
-                    outcomes[at] = self._fused(
-                        its,
-                        [*itertools.islice(lines, len(its))],
-                        language=self._language,
-                        power=self.model.spec.again_power,
-                    )
+                    outcomes[at] = self._fused(its, [*itertools.islice(lines, len(its))], again=True)
                 looks.clear()
                 columns = 0
 
@@ -517,9 +509,11 @@ class Reader:
         """The same page seen otherwise; places in it are still those of the picture as it was given."""
         line_format = self.model.spec.line_format
         for view in views(grey):
-            line = line_format.prepare(view)
-            scale = line_format.scale(*view.shape) * view.shape[1] / page.width_px
-            yield replace(page, line=line, layout=Layout.whole(page.width_px, line, line_format.margin, scale))
+            line = line_format.prepare(view.grey)
+            scale = line_format.scale(*view.grey.shape)
+            origin = line_format.margin + round(scale * view.left)
+            layout = Layout.whole(page.width_px, line, origin, scale * view.width / page.width_px)
+            yield replace(page, line=line, layout=layout)
 
     def _outcomes(self, window: Sequence[_Page], batch_size: int) -> list[Reading | ImageError]:
         """What becomes of each of some pages, all as they are turned."""

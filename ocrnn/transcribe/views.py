@@ -1,14 +1,16 @@
-"""Views: a line that was read in doubt is looked at again, wider, narrower and set upright, and read as one clip.
+"""Views: a line that was read in doubt is looked at again, wider, narrower, closer and upright, and read as one clip.
 
 Letters that share a frame of the network come apart in a wider picture; a word that climbs stands lower in its box than
-one that is level. Which view is right nobody knows beforehand, so the text that fits all of them best is taken, as of
-the frames of a film (`clips`). The same with labels in mind is test-time augmentation (Krizhevsky et al. 2012).
+one that is level, and small letters in a large box are as low; letters that lean share frames again. Which view is
+right nobody knows beforehand, so the text that fits all of them best is taken, as of the frames of a film (`clips`).
+The same with labels in mind is test-time augmentation (Krizhevsky et al. 2012).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,17 +21,41 @@ from ocrnn.spec import ModelSpec
 
 _WIDTHS = (1.15, 1.3, 1.5, 0.85)
 _SLOPES_DEG = (8, -8, 16, -16, 24, -24)
+_LEANS = (0.5, -0.5)
+"""Columns to the right for each row upwards: half of it is an italic's lean."""
+_CLOSE = 1.3
+"""Width of the closer view beside the plain one: letters far from the edges of their box are narrow in the line."""
+_CLOSER = 0.7
+"""Share of the rows up to which the text in a box is worth a closer view."""
+_BARE = 0.4
+"""Of the way from the emptiest row to the fullest: how far those of the text stand out at the least."""
 _WORD = 3.0
 """Width over height up to which a picture holds a word more often than a line."""
 _CLIMBING = 6.0
 """Width over height up to which the text may climb or fall; lines are cut along their baselines."""
 _CUT = 0.6
 """Of the height that a slope adds to a box: what is cut off once the word is level."""
+_ROOM = 0.15
+"""Of the height of the text: what is left above it and below in a closer view."""
 _LEAST_HEIGHT = 8
 _FINEST = 4
 """Rows of a kept picture for each of a prepared line: finer ones make no better views."""
 _WIDEST = 2000
 """Columns of a prepared line up to which it is looked at again: a long one is always in doubt somewhere."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture (h, w) seen otherwise; from column `left` on, `width` of its columns show what all of it shows."""
+
+    grey: Grey
+    left: int
+    width: int
+
+    @classmethod
+    def whole(cls, grey: Grey) -> View:
+        """A view as wide as the picture."""
+        return cls(grey, 0, grey.shape[1])
 
 
 def kept(grey: Grey, spec: ModelSpec) -> Grey | None:
@@ -50,17 +76,58 @@ def in_doubt(reading: Reading, grey: Grey, spec: ModelSpec) -> bool:
     return reading.confidence < _threshold(height, width, spec)
 
 
-def views(grey: Grey) -> Iterator[Grey]:
-    """Further views of a picture (h, w): four widths, and six slopes where it is short enough to climb."""
+def views(grey: Grey) -> Iterator[View]:
+    """Further views of a picture (h, w), as many as its shape asks for.
+
+    Four widths; two from closer where its text is low in it; six slopes and two leans where it is short enough.
+    """
     height, width = grey.shape
     for factor in _WIDTHS:
-        yield cv2.resize(grey, (max(1, round(width * factor)), height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        yield View.whole(_stretched(grey, factor))
+    first, last = _rows(grey)
+    text = grey[first:last]
+    if _LEAST_HEIGHT <= last - first < _CLOSER * height:
+        yield View.whole(text)
+        yield View.whole(_stretched(text, _CLOSE))
+    else:
+        text = grey
     if width <= _CLIMBING * height:
-        yield from (_levelled(grey, degrees) for degrees in _SLOPES_DEG)
+        yield from (View.whole(_levelled(grey, degrees)) for degrees in _SLOPES_DEG)
+        yield from (_upright(text, lean) for lean in _LEANS)
 
 
 def _threshold(height: int, width: int, spec: ModelSpec) -> float:
     return max(spec.doubt, spec.word_doubt if width <= _WORD * height else 0.0)
+
+
+def _stretched(grey: Grey, factor: float) -> Grey:
+    height, width = grey.shape
+    size = (max(1, round(width * factor)), height)
+    return cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+
+
+def _rows(grey: Grey) -> tuple[int, int]:
+    """Rows [first, last) of the text: those around the busiest that have much more of edges than the emptiest."""
+    height = len(grey)
+    reach = max(1, height // 12)
+    edges = np.abs(np.diff(grey.astype(np.float32), axis=1, append=grey[:, -1:])).mean(axis=1)
+    busy = cv2.blur(edges[:, None], (1, 2 * reach + 1), borderType=cv2.BORDER_REPLICATE)[:, 0]
+    bare = np.flatnonzero(busy <= busy.min() + _BARE * (busy.max() - busy.min()))
+    middle = int(busy.argmax())
+    first = int(bare[bare < middle].max(initial=-1)) + 1
+    last = int(bare[bare > middle].min(initial=height))
+    room = round(_ROOM * (last - first))
+    return max(0, first - room), min(height, last + room)
+
+
+def _upright(grey: Grey, lean: float) -> View:
+    """The picture with each row moved so that what leans so much to the right stands upright, and room for its ends."""
+    height, width = grey.shape
+    room = math.ceil(abs(lean) * height / 2)
+    matrix = np.array([[1, lean, room - lean * height / 2], [0, 1, 0]], np.float64)
+    size = (width + 2 * room, height)
+    moved = cv2.warpAffine(grey, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return View(moved.astype(np.uint8), room, width)
 
 
 def _levelled(grey: Grey, slope_deg: float) -> Grey:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,12 +135,56 @@ def test_further_texts_are_those_of_the_first_look(bars: Bars) -> None:
     assert len(model.seen) == 1
 
 
-def test_lines_get_other_widths_and_words_other_slopes() -> None:
-    line = [view.shape for view in views(np.zeros((40, 400), np.uint8))]
+def test_lines_get_other_widths_and_words_other_slopes_and_leans() -> None:
+    line = [view.grey.shape for view in views(np.zeros((40, 400), np.uint8))]
     assert line == [(40, 460), (40, 520), (40, 600), (40, 340)]
-    word = [view.shape for view in views(np.zeros((40, 100), np.uint8))]
-    assert [width for _, width in word[4:]] == [100] * 6
-    assert all(min(view.shape) >= 1 for view in views(np.zeros((1, 1), np.uint8)))
+    word = list(views(np.zeros((40, 100), np.uint8)))
+    assert [view.grey.shape[1] for view in word[4:]] == [100] * 6 + [120] * 2
+    assert all((view.left, view.width) == (10, 100) for view in word[10:])
+    assert all(min(view.grey.shape) >= 1 for view in views(np.zeros((1, 1), np.uint8)))
+
+
+def test_small_text_in_a_large_box_is_seen_from_closer() -> None:
+    picture = np.full((100, 700), 230, np.uint8)
+    picture[60:85, 40:660:9] = 40
+    shapes = [view.grey.shape for view in views(picture)]
+    assert [width for _, width in shapes[4:]] == [700, 910]
+    for view in list(views(picture))[4:]:
+        inked = np.flatnonzero((view.grey < 100).any(1))
+        assert len(inked) == 25, "all rows of it are there"
+        assert 0.6 < len(inked) / len(view.grey) < 0.9
+    assert len(list(views(picture[55:90]))) == 4, "a box that fits is close enough"
+
+
+@pytest.mark.parametrize("lean", [0.5, -0.5])
+def test_one_view_sets_upright_what_leans(lean: float) -> None:
+    picture = np.full((60, 200), 255, np.uint8)
+    for row in range(60):
+        column = round(100 + lean * (30 - row))
+        picture[row, column : column + 4] = 0
+    tallest = [(255 - view.grey.astype(float)).sum(0).max() / 255 for view in views(picture)]
+    assert max(tallest) > 50, "an upright bar fills a column"
+    assert max(tallest[:-2]) < 20, "no other view does so"
+    (view,) = (view for view, height in zip(views(picture), tallest, strict=True) if height > 50)
+    middle = float(np.average(np.arange(view.grey.shape[1]), weights=255 - view.grey.mean(0)))
+    assert (middle - view.left) / view.width == pytest.approx(0.51, abs=0.01), "it stands where it stood"
+
+
+def test_what_shows_nothing_at_first_is_nothing_where_most_views_agree(bars: Bars) -> None:
+    """The steepest slopes take the ground for a 7 and are sure of it; the others doubt that anything is there."""
+
+    def infer(images: Frames) -> Frames:
+        shares = np.full((images.shape[3] // 4, len(images), bars.spec.charset.classes), 1e-4)
+        shares[:, :, 0] = 1
+        if images.shape[3] >= 500:
+            shares[2, :, 0], shares[2, :, SEVEN] = 1e-4, 1
+        else:
+            shares[2, :, 1:] = 0.02
+            shares[2, :, 0] = 0.8
+        return np.asarray(np.log(shares / shares.sum(2, keepdims=True)), np.float32)
+
+    model = SimpleNamespace(spec=dataclasses.replace(bars.spec, doubt=0.85), infer=infer)
+    assert Reader(model).read(np.full((40, 120), 255, np.uint8)).text == ""
 
 
 @pytest.mark.parametrize(
@@ -170,7 +215,7 @@ def test_one_of_the_slopes_levels_a_word_that_climbs_or_falls(degrees: float) ->
     x = np.arange(width)
     middle = height / 2 + (x - width / 2) * np.tan(np.radians(degrees))
     picture = np.where(abs(np.arange(height)[:, None] - middle) < 4, 0, 255).astype(np.uint8)
-    thickness = [(255 - view.astype(float)).sum(1).max() / 255 for view in views(picture)]
+    thickness = [(255 - view.grey.astype(float)).sum(1).max() / 255 for view in views(picture)]
     assert max(thickness) > 0.95 * width, "a level bar fills a row"
     assert max(thickness[:4]) < 0.8 * width * 1.5, "no width does so"
 
