@@ -149,12 +149,12 @@ class ModelSpec:
     """Everything a model file says beside its weights.
 
     `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where
-    nothing was fitted. A line whose text is less likely than `doubt` (0..1) is looked at again in other views, a word
-    also below `word_doubt`; that takes ten times as long, and with 0 none is. The probability that the views then give
-    to a text is raised to `again_power` to be one that holds. `language` is what the model knows of languages, used in
-    such a second look, for the text and then for how sure it is, and counting `language_weight` there: a packed
-    language model (`decoding.packed`) in base 64, empty for none. `about` is free text for people, by heading: data,
-    licence, scores.
+    nothing was fitted or a graph has it inside. A line whose text is less likely than `doubt` (0..1) is looked at again
+    in other views, a word also below `word_doubt`; that takes ten times as long, and with 0 none is. The probability
+    that the views then give to a text is raised to `again_power` to be one that holds. `language` is what the model
+    knows of languages, used in such a second look, for the text and then for how sure it is, and counting
+    `language_weight` there: a packed language model (`decoding.packed`) in base 64, empty for none. `about` is free
+    text for people, by heading: data, licence, scores.
     """
 
     charset: Charset
@@ -183,12 +183,18 @@ class ModelSpec:
             )
 
     def check(self, images: npt.NDArray[Any]) -> None:
-        """ValueError for what are no prepared lines (N, 1, H, W) float32 of this model, or too narrow for a frame."""
+        """ValueError for what are no prepared lines (N, 1, H, W) float32 of this model, or too narrow for a frame.
+
+        W is a multiple of the network's stride: of `width_step` where a line is whole, and long ones are cut so.
+        """
         height = self.line_format.height
         if images.dtype != np.float32 or images.ndim != 4 or images.shape[1:3] != (1, height):
             raise ValueError(f"images are {images.dtype} {images.shape}; give float32 (N, 1, {height}, W)")
         if not len(images) or self.architecture.frames(images.shape[3]) < 1:
             raise ValueError(f"images {images.shape} make no frame; give at least one line, and a wider one")
+        if images.shape[3] % self.architecture.stride:
+            stride = self.architecture.stride
+            raise ValueError(f"images are {images.shape[3]} columns wide; add ground up to a multiple of {stride}")
 
     def to_json(self) -> str:
         """One line of JSON, keys in a fixed order."""

@@ -27,7 +27,7 @@ from onnx.helper import set_model_props
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.evaluation.calibration import Calibration, calibrate, likeliest_power
 from ocrnn.metrics import fold
-from ocrnn.model.export import build_graph, save_graph
+from ocrnn.model.export import build_graph, calibrated, save_graph
 from ocrnn.model.file import KEY
 from ocrnn.model.quantise import draw_lines, quantise
 from ocrnn.model.runtime import OnnxModel, TorchModel, open_model
@@ -87,10 +87,14 @@ def main() -> None:
 
 
 def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path) -> float:
-    """Write a model to read with; the power of its second look is fitted on the lines that it looks at again, and told.
+    """Write a model to read with, its temperature inside; the power of its second look is told, and given back.
 
-    Without its language, which knows what drawn lines say better than what real ones do.
+    That is fitted on the lines looked at again, without the language, which knows what drawn lines say better than what
+    real ones do.
     """
+    set_model_props(graph, {KEY: spec.to_json()})
+    graph = calibrated(graph)
+    spec = dataclasses.replace(spec, temperature=1.0)
     save_graph(graph, path)
     model = open_model(path, device="cpu")
     assert isinstance(model, OnnxModel)

@@ -38,16 +38,14 @@ def pack(model: Ngrams) -> bytes:
     return zlib.compress(sizes.tobytes() + characters + b"".join(parts), 9)
 
 
+def check(packed: bytes) -> None:
+    """ValueError for bytes that are no packed model, or a damaged one: in a tenth of the time that a model takes."""
+    _opened(packed)
+
+
 def unpack(packed: bytes) -> Ngrams:
     """The model that was packed; ValueError for bytes that are none."""
-    try:
-        data = zlib.decompress(packed)
-    except zlib.error as fault:
-        raise ValueError(f"no packed language model: {fault}") from None
-    sizes = np.frombuffer(data, "<u4", 3).astype(int) if len(data) >= 12 else np.zeros(3, int)
-    written, inner, nodes = sizes.tolist()
-    if len(data) != 12 + written + 3 * nodes + 2 * inner + inner - 1 or not 0 < inner <= nodes:
-        raise ValueError("no packed language model: its parts are not as long as it says")
+    data, written, inner, nodes = _opened(packed)
     tokens = (*SPECIAL, *data[12 : 12 + written].decode())
     rest = np.frombuffer(data, np.uint8, offset=12 + written)
     lasts, children, logps, backoffs = np.split(rest, np.cumsum([2 * nodes, 2 * inner, nodes]))
@@ -60,6 +58,19 @@ def unpack(packed: bytes) -> Ngrams:
     weights = np.zeros(nodes)
     weights[: inner - 1] = backoffs * -_BACKOFF_STEP
     return Ngrams(tokens, keys, probabilities, weights)
+
+
+def _opened(packed: bytes) -> tuple[bytes, int, int, int]:
+    """What was packed as bytes, and how many of them are characters, nodes that may have children, and nodes."""
+    try:
+        data = zlib.decompress(packed)
+    except zlib.error as fault:
+        raise ValueError(f"no packed language model: {fault}") from None
+    sizes = np.frombuffer(data, "<u4", 3).astype(int) if len(data) >= 12 else np.zeros(3, int)
+    written, inner, nodes = sizes.tolist()
+    if len(data) != 12 + written + 3 * nodes + 2 * inner + inner - 1 or not 0 < inner <= nodes:
+        raise ValueError("no packed language model: its parts are not as long as it says")
+    return data, written, inner, nodes
 
 
 def _planes(numbers: Numbers) -> bytes:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 import warnings
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 
 from ocrnn.model.file import KEY
 from ocrnn.model.network import Network
@@ -35,6 +38,29 @@ def build_graph(network: Network, spec: ModelSpec) -> onnx.ModelProto:
     onnx.helper.set_model_props(graph, {KEY: spec.to_json()})
     onnx.checker.check_model(graph)
     return graph
+
+
+def calibrated(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph, also one in whole numbers, with its temperature inside: it answers what a reader decodes.
+
+    The head's weights and biases are divided by it, and the description says 1 then. To do so once takes a reader less
+    than to divide every answer, which took a fiftieth of its time. The graph that is given stays untouched.
+    """
+    changed = onnx.ModelProto()
+    changed.CopyFrom(graph)
+    props = {prop.key: prop.value for prop in graph.metadata_props}
+    spec = ModelSpec.from_json(props[KEY])
+    stored = {tensor.name: tensor for tensor in changed.graph.initializer}
+    made_by = {name: node for node in changed.graph.node for name in node.output}
+    head = next(node for node in changed.graph.node if node.op_type == "MatMul")
+    added = next(node for node in changed.graph.node if head.output[0] in node.input)
+    weights = made_by[head.input[1]].input[1] if head.input[1] in made_by else head.input[1]  # or what scales them
+    for name in (weights, *(name for name in added.input if name in stored)):
+        numbers = numpy_helper.to_array(stored[name]) / np.float32(spec.temperature)
+        stored[name].CopyFrom(numpy_helper.from_array(numbers.astype(np.float32), name))
+    inside = dataclasses.replace(spec, temperature=1.0)
+    onnx.helper.set_model_props(changed, {**props, KEY: inside.to_json()})
+    return changed
 
 
 def save_graph(graph: onnx.ModelProto, path: str | Path) -> None:

@@ -1,8 +1,8 @@
 """Whole numbers for real ones: a graph that ONNX Runtime executes in eight bits, two to three times as fast.
 
 Convolutions get fixed scales, found by watching lines go through (static quantisation); recurrent layers find theirs
-as they read. Weights are kept to 7 of their 8 bits: x86 processors without VNNI add pairs of products in 16 bits, and
-255 * 127 * 2 would not fit.
+as they read. The head, which sees those, has a fixed scale too. Weights are kept to 7 of their 8 bits: x86 processors
+without VNNI add pairs of products in 16 bits, and 255 * 127 * 2 would not fit.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import numpy.typing as npt
 from ocrnn.decoding.ctc import greedy
 from ocrnn.image import Line, LineFormat
 from ocrnn.model.anchors import anchored, features
+from ocrnn.model.blocks import PREFIX, blocked
+from ocrnn.model.rounding import rounded, statistics
 from ocrnn.synth.degrade import augment
 
 DRAWN_LINES = 64
@@ -52,22 +54,25 @@ def draw_lines(line_format: LineFormat, count: int = DRAWN_LINES) -> list[Line]:
 def quantise(graph: Any, lines: Sequence[Line]) -> Any:
     """The graph (onnx.ModelProto, as `build_graph` makes it) in whole numbers, scaled by what these lines do in it.
 
-    The first convolution, which sees the bare pixels, and the head stay as they are: together a thirtieth of the time
-    and half of the error. A line reads the same alone and in company: see `anchors`. Raises ValueError without lines.
+    It takes lines whose width W is a multiple of the network's stride; see `blocks`. A line reads the same alone and in
+    company; see `anchors`. Raises ValueError without lines.
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
 
     if not lines:
         raise ValueError("no lines to quantise by; give at least one")
-    entering = features(graph)
+    source = blocked(graph)
+    entering = features(source)
     if entering is not None:
-        graph = anchored(graph, _highest(graph, entering, lines))
-    convolutions = [node for node in graph.graph.node if node.op_type == "Conv"]
+        source = anchored(source, _highest(source, entering, lines))
     bits = {"per_channel": True, "reduce_range": True, "weight_type": QuantType.QInt8}
+    # Between the blocks and the convolutions behind them nothing is to become real: what moves numbers about there too
+    # takes whole ones, and nothing else of its kind.
+    moving = {"Reshape", "Transpose"}
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         # By way of files: given a graph in memory, the quantiser moves the weights out of that very graph.
         real, static, whole = (Path(folder, name) for name in ("real.onnx", "static.onnx", "whole.onnx"))
-        real.write_bytes(graph.SerializeToString())
+        real.write_bytes(source.SerializeToString())
         quantize_static(
             real,
             static,
@@ -75,13 +80,16 @@ def quantise(graph: Any, lines: Sequence[Line]) -> Any:
             quant_format=QuantFormat.QDQ,
             # With ReLU and pooling inside, what leaves a convolution is scaled after its negative half is gone:
             # a quarter of the error, and no way back to real numbers in between.
-            op_types_to_quantize=["Conv", "Relu", "MaxPool"],
-            nodes_to_exclude=[convolutions[0].name],
+            op_types_to_quantize=["Conv", "MatMul", "MaxPool", "Relu", *sorted(moving)],
+            nodes_to_exclude=[
+                node.name for node in source.graph.node if node.op_type in moving and not node.name.startswith(PREFIX)
+            ],
             activation_type=QuantType.QUInt8,
+            extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
             **bits,
         )
         quantize_dynamic(static, whole, op_types_to_quantize=["LSTM"], **bits)
-        return _finished(_loaded(whole), graph, convolutions[1:], lines)
+        return _finished(_loaded(whole), source, lines)
 
 
 def count_changes(before: Any, after: Any, lines: Sequence[Line]) -> int:
@@ -106,9 +114,9 @@ class _Feed:
         return next(({"images": line[None]} for line in self._lines), None)
 
 
-def _finished(graph: Any, source: Any, convolutions: Sequence[Any], lines: Sequence[Line]) -> Any:
-    """A quantised graph with its biases put right and all else as its source says."""
-    _correct_biases(graph, source, convolutions, lines)
+def _finished(graph: Any, source: Any, lines: Sequence[Line]) -> Any:
+    """A quantised graph with its weights rounded well and all else as its source says."""
+    _round(graph, source, lines)
     for prop in ("producer_name", "producer_version"):
         setattr(graph, prop, getattr(source, prop))
     del graph.metadata_props[:]
@@ -116,45 +124,39 @@ def _finished(graph: Any, source: Any, convolutions: Sequence[Any], lines: Seque
     return graph
 
 
-def _correct_biases(graph: Any, source: Any, convolutions: Sequence[Any], lines: Sequence[Line]) -> None:
-    """Take out of each bias what rounding the weights adds on average (Nagel et al. 2019, arXiv 1906.04721).
-
-    What enters is never negative, so the roundings do not cancel: a channel is shifted by their sum times the mean.
-    """
+def _round(graph: Any, source: Any, lines: Sequence[Line]) -> None:
+    """Put better whole numbers for the weights of convolutions and head, in the units they have; see `rounding`."""
     from onnx import numpy_helper
 
-    means = _means(source, [node.input[0] for node in convolutions], lines)
-    exact = {tensor.name: tensor for tensor in source.graph.initializer}
+    layers = [node for node in source.graph.node if node.op_type in ("Conv", "MatMul")]
+    seen = statistics(source, layers, lines, _session)
+    exact = {tensor.name: numpy_helper.to_array(tensor) for tensor in source.graph.initializer}
     stored = {tensor.name: tensor for tensor in graph.graph.initializer}
     made_by = {name: node for node in graph.graph.node for name in node.output}
     now = {node.name: node for node in graph.graph.node}
-    for node in convolutions:
-        weights, biases = (made_by[name] for name in now[node.name].input[1:3])
-        if biases.op_type != "DequantizeLinear":  # one for two convolutions that were never trained, and left alone
+
+    def change(name: str, to: npt.NDArray[Any]) -> None:
+        stored[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(to), name))
+
+    for layer in layers:
+        mean, covariance = seen[layer.name]
+        convolves = layer.op_type == "Conv"
+        wanted = exact[layer.input[1]]  # (K, k, y, x), or (D, C) of the head
+        weights = wanted.reshape(len(wanted), -1) if convolves else wanted.T
+        holder = made_by[now[layer.name].input[1]].input
+        units = numpy_helper.to_array(stored[holder[1]])
+        whole = rounded(weights, units, covariance)
+        change(holder[0], whole.reshape(wanted.shape) if convolves else whole.T)
+        shift = (whole * units[:, None] - weights) @ mean
+        if not convolves:
+            added = next(node for node in graph.graph.node if layer.output[0] in node.input)
+            bias = next(name for name in added.input if name in exact)
+            change(bias, (exact[bias] - shift).astype(np.float32))
             continue
-        whole, scales = (numpy_helper.to_array(stored[name]) for name in weights.input[:2])
-        rounding = whole * scales.reshape(-1, 1, 1, 1) - numpy_helper.to_array(exact[node.input[1]])  # (K, k, 3, 3)
-        shift = rounding.sum((2, 3)) @ means[node.input[0]]  # (K,)
-        bias, units = (numpy_helper.to_array(stored[name]) for name in biases.input[:2])
-        corrected = np.rint(bias - shift / units).astype(np.int32)
-        stored[biases.input[0]].CopyFrom(numpy_helper.from_array(corrected, biases.input[0]))
-
-
-def _means(graph: Any, names: Sequence[str], lines: Sequence[Line]) -> dict[str, npt.NDArray[np.float64]]:
-    """Mean (K,) of each channel of some tensors (1, K, h, w), over all pixels of all lines."""
-    import onnx
-
-    watched = onnx.ModelProto()
-    watched.CopyFrom(graph)
-    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    session = _session(watched)
-    sums = {name: np.zeros(1) for name in names}
-    counts = dict.fromkeys(names, 0)
-    for line in lines:
-        for name, maps in zip(names, session.run(names, {"images": line[None]}), strict=True):
-            sums[name] = sums[name] + maps.sum((0, 2, 3), dtype=np.float64)
-            counts[name] += maps[0, 0].size
-    return {name: sums[name] / counts[name] for name in names}
+        biases = made_by[now[layer.name].input[2]]
+        if biases.op_type == "DequantizeLinear":  # one for two convolutions that were never trained is left real
+            bias, steps = (numpy_helper.to_array(stored[name]) for name in biases.input[:2])
+            change(biases.input[0], np.rint(bias - shift / steps).astype(np.int32))
 
 
 def _highest(graph: Any, name: str, lines: Sequence[Line]) -> float:

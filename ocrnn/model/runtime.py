@@ -60,6 +60,8 @@ def open_model(
     path = find(name_or_path)
     spec = file.header(path)
     devices.check(device, path)
+    if spec.language:
+        _check_language(path, spec)
     model: Model
     if path.suffix.lower() != ".onnx":
         model = _torch_model(path, threads, device)
@@ -244,6 +246,18 @@ def _torch_model(path: Path, threads: int | None, device: Device) -> TorchModel:
         torch.set_num_threads(threads)
     network, spec = load_weights(path)
     return TorchModel(network.to(device) if device in devices.PROVIDERS else network, spec)
+
+
+def _check_language(path: Path, spec: ModelSpec) -> None:
+    """Refuse a damaged language before the work begins, and not with the first line that is looked at again."""
+    import base64
+
+    from ocrnn.decoding.packed import check
+
+    try:
+        check(base64.b64decode(spec.language, validate=True))
+    except ValueError as fault:
+        raise file.damaged(path, f"its language cannot be used: {fault}") from None
 
 
 def _prove(path: Path, model: Model) -> None:

@@ -7,6 +7,7 @@ import math
 import operator
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -216,6 +217,7 @@ class Reader:
         self._frames = frames
         self._parts = parts
         self._jobs = jobs
+        self._unpacking = threading.Lock()
         self._max_pixels = max_pixels
 
     @classmethod
@@ -434,7 +436,7 @@ class Reader:
         pictures say, and how sure that is, both. A word is as sure beside the line as in the picture that shows the
         line best: a line of one word is as sure as the word.
         """
-        language = self._language if again else None
+        language = self._own_language() if again else None
         power = self.model.spec.again_power if again else 1.0
         if language is None:
             texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
@@ -500,9 +502,13 @@ class Reader:
                 looks.clear()
                 columns = 0
 
+    def _own_language(self) -> Language | None:
+        """The language that the model brings for its second look, where nothing else is known of the text."""
+        with self._unpacking:  # once, whichever job wants it first: it takes half a second
+            return self._language
+
     @cached_property
     def _language(self) -> Language | None:
-        """The language that the model brings for its second look, where nothing else is known of the text."""
         return own_language(self.model.spec) if self._guide is None and self.model.spec.language else None
 
     def _views(self, page: _Page, grey: Grey) -> Iterator[_Page]:

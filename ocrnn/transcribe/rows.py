@@ -58,9 +58,9 @@ def _divided(profile: list[int], ink: npt.NDArray[np.bool_]) -> bool:
     if height <= 2 * margin:
         return False
     empty = _VALLEY * (sum(profile) / height)
-    valleys = [row for row in range(margin, height - margin) if profile[row] <= empty]
-    if not valleys:
+    if min(profile[margin : height - margin]) > empty:  # most strips have no valley, and this tells it soonest
         return False
+    valleys = [row for row in range(margin, height - margin) if profile[row] <= empty]
     # Four rows have three valleys, and the middle one leaves as much above as below.
     valley = min(valleys, key=lambda row: abs(row - height // 2))
     heights = [sum(count > empty for count in part) for part in (profile[:valley], profile[valley + 1 :])]

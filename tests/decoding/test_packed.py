@@ -11,7 +11,7 @@ import pytest
 from ocrnn.charset import Charset
 from ocrnn.decoding.kneser_ney import estimate
 from ocrnn.decoding.ngram import Ngrams
-from ocrnn.decoding.packed import pack, unpack
+from ocrnn.decoding.packed import check, pack, unpack
 
 
 @pytest.fixture(scope="module", params=[1, 2])
@@ -45,10 +45,11 @@ def test_it_takes_few_bytes(model: Ngrams) -> None:
 @pytest.mark.parametrize("kept", [0, 1, 20, -1])
 def test_bytes_that_are_no_model_are_refused(model: Ngrams, kept: int) -> None:
     packed = pack(model)
-    with pytest.raises(ValueError, match="no packed language model"):
-        unpack(packed[:kept])
-    with pytest.raises(ValueError, match="no packed language model"):
-        unpack(zlib.compress(zlib.decompress(packed)[:kept]))
+    check(packed)
+    for damaged in (packed[:kept], zlib.compress(zlib.decompress(packed)[:kept])):
+        for use in (check, unpack):
+            with pytest.raises(ValueError, match="no packed language model"):
+                use(damaged)
 
 
 def test_tokens_of_several_characters_are_refused(model: Ngrams) -> None:

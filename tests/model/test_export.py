@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from ocrnn.charset import Charset
-from ocrnn.decoding.ctc import greedy
+from ocrnn.decoding.ctc import greedy, tempered
 from ocrnn.image import LineFormat
-from ocrnn.model.export import export_onnx
+from ocrnn.model.export import calibrated, export_onnx
 from ocrnn.model.network import Network
+from ocrnn.model.quantise import draw_lines, quantise
 from ocrnn.spec import Architecture, ModelSpec
 
 SIZES = ((1, 64), (3, 160), (7, 93), (2, 421))
@@ -129,3 +130,24 @@ def test_exporting_in_the_middle_of_training_changes_nothing(spec: ModelSpec, tm
     after = network.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_temperature_inside_the_graph_is_one_that_divides_its_answers(
+    whole: bool, stored: dict[str, Path], spec: ModelSpec
+) -> None:
+    graph = onnx.load(stored[".onnx"])
+    if whole:
+        graph = quantise(graph, draw_lines(spec.line_format, 4))
+    before = graph.SerializeToString(deterministic=True)
+    changed = calibrated(graph)
+    assert graph.SerializeToString(deterministic=True) == before
+    (prop,) = changed.metadata_props
+    assert ModelSpec.from_json(prop.value) == dataclasses.replace(spec, temperature=1.0)
+    images = strokes(np.random.default_rng(3), 3, 24, 160)
+    plain, divided = (
+        onnxruntime.InferenceSession(each.SerializeToString()).run(["log_probs"], {"images": images})[0]
+        for each in (graph, changed)
+    )
+    assert np.abs(divided - plain).max() > 0.1
+    np.testing.assert_allclose(divided, tempered(plain, spec.temperature), atol=1e-5)

@@ -27,7 +27,7 @@ BOTH = pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
 
 @pytest.fixture
 def images() -> Images:
-    return np.random.default_rng(1).random((3, 1, 24, 90), np.float32)
+    return np.random.default_rng(1).random((3, 1, 24, 92), np.float32)
 
 
 @BOTH
@@ -38,7 +38,7 @@ def test_a_model_infers_what_its_network_says(
     assert model.spec == spec
     log_probs = model.infer(images)
     assert log_probs.dtype == np.float32
-    assert log_probs.shape == (spec.architecture.frames(90), 3, spec.charset.classes)
+    assert log_probs.shape == (spec.architecture.frames(92), 3, spec.charset.classes)
     with torch.inference_mode():
         assert np.abs(log_probs - network(torch.from_numpy(images)).numpy()).max() < 1e-4
 
@@ -57,12 +57,12 @@ def test_infer_takes_any_memory_layout(suffix: str, stored: dict[str, Path], ima
 @pytest.mark.parametrize(
     ("shape", "type_"),
     [
-        ((3, 1, 24, 90), np.float64),
-        ((3, 1, 24, 90), np.uint8),
-        ((3, 1, 25, 90), np.float32),
-        ((3, 2, 24, 90), np.float32),
-        ((1, 24, 90), np.float32),
-        ((0, 1, 24, 90), np.float32),
+        ((3, 1, 24, 92), np.float64),
+        ((3, 1, 24, 92), np.uint8),
+        ((3, 1, 25, 92), np.float32),
+        ((3, 2, 24, 92), np.float32),
+        ((1, 24, 92), np.float32),
+        ((0, 1, 24, 92), np.float32),
         ((1, 1, 24, 0), np.float32),
         ((1, 1, 24, 1), np.float32),
     ],
@@ -113,6 +113,18 @@ def test_no_torch_is_one_sentence(stored: dict[str, Path], monkeypatch: pytest.M
     with pytest.raises(ModelError, match=r"tiny\.safetensors: .* torch .*pip install 'ocrnn\[train\]'"):
         open_model(stored[".safetensors"])
     open_model(stored[".onnx"])
+
+
+@pytest.mark.parametrize("language", ["AAAA", "no base 64", "eJw="])
+def test_a_damaged_language_is_refused_when_the_model_is_opened(
+    language: str, stored: dict[str, Path], spec: ModelSpec, tmp_path: Path
+) -> None:
+    graph = onnx.load(stored[".onnx"])
+    told = dataclasses.replace(spec, language=language, language_weight=0.5)
+    onnx.helper.set_model_props(graph, {"ocrnn": told.to_json()})
+    onnx.save(graph, tmp_path / "told.onnx")
+    with pytest.raises(ModelError, match=r"told\.onnx: the model file is damaged \(its language .*\); fetch or export"):
+        open_model(tmp_path / "told.onnx")
 
 
 def test_threads_must_be_some(stored: dict[str, Path]) -> None:

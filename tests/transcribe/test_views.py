@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from ocrnn.charset import Charset
 from ocrnn.decoding.constraints import own_language
 from ocrnn.decoding.guide import score
 from ocrnn.decoding.kneser_ney import estimate
+from ocrnn.decoding.language import Language
 from ocrnn.decoding.packed import pack
 from ocrnn.errors import ModelError
 from ocrnn.spec import ModelSpec
@@ -112,6 +114,22 @@ def test_a_damaged_language_is_named(bars: Bars) -> None:
     model.spec = dataclasses.replace(model.spec, language="AAAA", language_weight=0.5)
     with pytest.raises(ModelError, match="the language in the model file is damaged"):
         Reader(model).read(bars.draw("407"))
+
+
+def test_a_language_is_unpacked_once_for_all_jobs(bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: list[float] = []
+
+    def slowly(spec: ModelSpec) -> Language:
+        unpacked.append(time.monotonic())
+        time.sleep(0.3)
+        return own_language(spec)
+
+    monkeypatch.setattr("ocrnn.transcribe.reader.own_language", slowly)
+    model = Shortsighted(bars, "407", needs=10_000, doubt=0.85)
+    language = base64.b64encode(pack(estimate(["4071234567890", "1234567", "40712"] * 9, 4))).decode()
+    model.spec = dataclasses.replace(model.spec, language=language, language_weight=0.5)
+    assert len(list(Reader(model, jobs=3).read_many([bars.draw("407")] * 40))) == 40
+    assert len(unpacked) == 1
 
 
 def test_what_is_sure_is_read_once(bars: Bars) -> None:
