@@ -25,16 +25,14 @@ from onnx import ModelProto
 from onnx.helper import set_model_props
 
 from ocrnn.data.labels import Sample, read_labels
-from ocrnn.evaluation.calibration import Calibration, calibrate, likeliest_power
-from ocrnn.metrics import fold
+from ocrnn.evaluation.calibration import Calibration, calibrate
 from ocrnn.model.export import build_graph, calibrated, save_graph
 from ocrnn.model.file import KEY
 from ocrnn.model.quantise import draw_lines, quantise
 from ocrnn.model.runtime import OnnxModel, TorchModel, open_model
 from ocrnn.model.weights import load_weights, save_weights
-from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
-from ocrnn.transcribe.reader import Reader
+from ocrnn.training.confidence import second_look
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "ocrnn" / "models"
@@ -87,30 +85,16 @@ def main() -> None:
 
 
 def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path) -> float:
-    """Write a model to read with, its temperature inside; the power of its second look is told, and given back.
-
-    That is fitted on the lines looked at again, without the language, which knows what drawn lines say better than what
-    real ones do.
-    """
+    """Write a model to read with, its temperature inside; the power of its second look is told, and given back."""
     set_model_props(graph, {KEY: spec.to_json()})
     graph = calibrated(graph)
     spec = dataclasses.replace(spec, temperature=1.0)
     save_graph(graph, path)
     model = open_model(path, device="cpu")
     assert isinstance(model, OnnxModel)
-    looks = []
-    silent = dataclasses.replace(spec, language="")
-    for told in (dataclasses.replace(silent, doubt=0.0, word_doubt=0.0), silent):
-        model.spec = told
-        reader = Reader(model, parts=False, jobs=os.cpu_count() or 1)
-        looks.append([result.outcome for result in reader.read_many(lines[::2])])
-    again = [
-        (second.confidence, fold(second.text) == fold(sample.text))
-        for sample, first, second in zip(lines[::2], *looks, strict=True)
-        if isinstance(first, Reading) and isinstance(second, Reading) and first.confidence != second.confidence
-    ]
-    power = likeliest_power(*zip(*again, strict=True)) if again else 1.0
-    print(f"{path.name}: {len(again)} of {len(looks[0])} lines looked at again, power {power}")
+    model.spec = dataclasses.replace(spec, again_power=1.0)
+    power, again = second_look(model, lines, most=_LINES // 2, jobs=os.cpu_count() or 1)
+    print(f"{path.name}: {again} of {min(len(lines), _LINES // 2)} lines looked at again, power {power}")
     set_model_props(graph, {KEY: dataclasses.replace(spec, again_power=power).to_json()})
     save_graph(graph, path)
     return power

@@ -119,13 +119,14 @@ def calibrate(model: Model, samples: Sequence[Sample], *, most: int = MOST_LINES
     return Calibration(round(_fitted(curves, right), 3), reliability(confidences.tolist(), right.tolist()))
 
 
-def likeliest_power(confidences: Sequence[float], right: Sequence[bool]) -> float:
-    """Power, 1/8 to 4, that confidences are to be raised to so that what came true is most likely; 1 for none.
+def likeliest_power(confidences: Sequence[float], right: Sequence[bool], *, before: float = 1.0) -> float:
+    """Power that confidences are to be raised to so that what came true is most likely; `before` for none.
 
-    For readings that no logits stand behind, such as what several views of a line agree on.
+    From an eighth of `before`, the one that was taken so far, to four times as much. For readings that no logits stand
+    behind, such as what several views of a line agree on.
     """
-    logs = np.log(np.maximum(np.asarray(confidences, float), 1e-300))
-    return round(1 / _likeliest(logs[:, None] / _TRIED, np.asarray(right, bool)), 3) if len(logs) else 1.0
+    logs = before * np.log(np.maximum(np.asarray(confidences, float), 1e-300))
+    return round(before / _likeliest(logs[:, None] / _TRIED, np.asarray(right, bool)), 3) if len(logs) else before
 
 
 def reliability(

@@ -35,6 +35,7 @@ from ocrnn.synth.degrade import Strength
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.synth.texts import Texts
 from ocrnn.training.batches import Plan, RealLines, mixed, permuted
+from ocrnn.training.confidence import second_look
 from ocrnn.training.distributed import ALONE, Team
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, train, validate
 from ocrnn.training.precision import Precision
@@ -274,6 +275,8 @@ class Run:
             **(self.outcome.stored() if self.outcome else {}),
         }
         spec = dataclasses.replace(spec, about=about, temperature=fitted.temperature)
+        power, _ = second_look(TorchModel(network, spec), self.validation)
+        spec = dataclasses.replace(spec, again_power=power)
         save_weights(best, network, spec)
         export_onnx(network.eval(), spec, best.with_suffix(".onnx"))
 

@@ -224,5 +224,6 @@ def test_a_power_makes_confidences_true(power: float) -> None:
 
 
 def test_no_lines_and_certain_lines_have_a_power_too() -> None:
-    assert likeliest_power([], []) == 1
+    assert (likeliest_power([], []), likeliest_power([], [], before=0.7)) == (1, 0.7)
+    assert likeliest_power([0.5], [True], before=0.7) == pytest.approx(0.7, abs=0.1), "one line proves little"
     assert 0.125 <= likeliest_power([0.0, 1.0, 0.5], [True, True, False]) <= 4

@@ -1,0 +1,79 @@
+"""The power of a second look, against the share of lines that are right."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from ocrnn.charset import Charset
+from ocrnn.data.labels import Sample
+from ocrnn.image import LineFormat
+from ocrnn.spec import Architecture, ModelSpec
+from ocrnn.training.confidence import second_look
+
+Frames = npt.NDArray[np.float32]
+
+
+class Undecided:
+    """Reads `a` in any picture, with a probability of 0.5 at the picture's own width of 48 and of 0.7 at any other."""
+
+    def __init__(self, doubt: float, power: float = 1.0) -> None:
+        line_format = LineFormat(height=8, width_step=1, margin=0)
+        self.spec = ModelSpec(
+            Charset("abc"), line_format, Architecture(height=8), doubt=doubt, again_power=power, temperature=1.0
+        )
+        self.lines = 0
+
+    def infer(self, images: Frames) -> Frames:
+        self.lines += len(images)
+        sure = 0.5 if images.shape[3] == 48 else 0.7
+        shares = np.array([1e-9, sure, 0.9 * (1 - sure), 0.1 * (1 - sure)])
+        return np.asarray(np.log(np.tile(shares / shares.sum(), (1, len(images), 1))), np.float32)
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> list[Sample]:
+    """Two hundred lines, 160 of which say `a`."""
+    pixels = np.full((8, 48), 255, np.uint8)
+    pixels[2:5, 4:40] = 0
+    Image.fromarray(pixels).save(tmp_path / "line.png")
+    return [Sample(tmp_path / "line.png", "b" if number % 5 == 0 else "a") for number in range(200)]
+
+
+def agreed() -> float:
+    """Mean probability over the views: the first, four widths, and no slopes, which words alone have."""
+    weights = np.exp(5 * (np.log([0.5, 0.7, 0.7, 0.7, 0.7]) - math.log(0.7)))
+    return float(weights @ [0.5, 0.7, 0.7, 0.7, 0.7] / weights.sum())
+
+
+@pytest.mark.parametrize("power", [1.0, 3.0])
+def test_the_power_makes_the_second_look_come_true(samples: list[Sample], power: float) -> None:
+    """Whatever power the model had; of 200 lines the old one is all but forgotten."""
+    found, lines = second_look(Undecided(0.85, power), samples)
+    assert lines == 200
+    assert agreed() ** found == pytest.approx(0.8, abs=0.03)
+
+
+def test_lines_are_taken_evenly_up_to_a_number(samples: list[Sample]) -> None:
+    found, lines = second_look(Undecided(0.85), samples, most=50)
+    assert lines == 50
+    assert agreed() ** found == pytest.approx(0.8, abs=0.05)
+
+
+def test_what_is_not_looked_at_again_leaves_the_power(samples: list[Sample]) -> None:
+    model = Undecided(0.0, 0.7)
+    assert second_look(model, samples) == (0.7, 0) and model.lines == 0
+    assert second_look(Undecided(0.4, 0.7), samples[:3]) == (0.7, 0)
+    assert second_look(Undecided(0.85, 0.7), []) == (0.7, 0)
+
+
+def test_the_language_keeps_silent(samples: list[Sample]) -> None:
+    told = Undecided(0.85)
+    told.spec = dataclasses.replace(told.spec, language="not even a model", language_weight=0.5)
+    assert second_look(told, samples) == second_look(Undecided(0.85), samples)
