@@ -21,7 +21,7 @@ Frames = npt.NDArray[np.float32]
 
 
 class Undecided:
-    """Reads `a` in any picture, with a probability of 0.5 at the picture's own width of 48 and of 0.7 at any other."""
+    """Reads `a` in any picture, with a probability of 0.5 at the picture's own width of 60 and of 0.7 at any other."""
 
     def __init__(self, doubt: float, power: float = 1.0) -> None:
         line_format = LineFormat(height=8, width_step=1, margin=0)
@@ -32,7 +32,7 @@ class Undecided:
 
     def infer(self, images: Frames) -> Frames:
         self.lines += len(images)
-        sure = 0.5 if images.shape[3] == 48 else 0.7
+        sure = 0.5 if images.shape[3] == 60 else 0.7
         shares = np.array([1e-9, sure, 0.9 * (1 - sure), 0.1 * (1 - sure)])
         return np.asarray(np.log(np.tile(shares / shares.sum(), (1, len(images), 1))), np.float32)
 
@@ -40,7 +40,7 @@ class Undecided:
 @pytest.fixture
 def samples(tmp_path: Path) -> list[Sample]:
     """Two hundred lines, 160 of which say `a`."""
-    pixels = np.full((8, 48), 255, np.uint8)
+    pixels = np.full((8, 60), 255, np.uint8)
     pixels[2:5, 4:40] = 0
     Image.fromarray(pixels).save(tmp_path / "line.png")
     return [Sample(tmp_path / "line.png", "b" if number % 5 == 0 else "a") for number in range(200)]
@@ -52,7 +52,7 @@ def agreed() -> float:
     return float(weights @ [0.5, 0.7, 0.7, 0.7, 0.7] / weights.sum())
 
 
-@pytest.mark.parametrize("power", [1.0, 3.0])
+@pytest.mark.parametrize("power", [1.0, 0.4])
 def test_the_power_makes_the_second_look_come_true(samples: list[Sample], power: float) -> None:
     """Whatever power the model had; of 200 lines the old one is all but forgotten."""
     found, lines = second_look(Undecided(0.85, power), samples)
