@@ -109,16 +109,17 @@ def prepare(grey: Grey, spec: ModelSpec, *, max_pixels: int = MAX_PIXELS) -> tup
     """
     line_format = spec.line_format
     line_format.check(*grey.shape, max_pixels=max_pixels)
-    long = line_format.width(*grey.shape) > LONGEST
-    cuts = [0, *(seams(grey, line_format.height) if long else ()), grey.shape[1]]
+    if line_format.width(*grey.shape) <= LONGEST:
+        whole = line_format.prepare(grey, max_pixels=max_pixels)
+        return whole, Layout.whole(grey.shape[1], whole, line_format.margin, line_format.scale(*grey.shape))
+    cuts = [0, *seams(grey, line_format.height), grey.shape[1]]
     frames, stride = spec.architecture.frames, spec.architecture.stride
     lines: list[Line] = []
     stretches: list[Stretch] = []
     first = 0
     for first_px, last_px in pairwise(cuts):
         part = line_format.prepare(np.ascontiguousarray(grey[:, first_px:last_px]), max_pixels=max_pixels)
-        if long:
-            _even(part[0])
+        _even(part[0])
         width = part.shape[2]
         scale = line_format.scale(grey.shape[0], last_px - first_px)
         stretches.append(Stretch(first_px, last_px, first, first + width, first + line_format.margin, scale))
