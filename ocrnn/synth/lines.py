@@ -22,9 +22,8 @@ from ocrnn.synth.texts import Texts
 
 _THIN = frozenset(" !\"'()*,-./1:;I[]`fijlrt{|}·‘’“”")
 """Characters of which a cut leaves nothing to know them by."""
-_ANOTHER = 0.05
-"""Share of other scripts among the lines of kinds that mix them, where the folder of fonts has faces for any."""
-_MIXING = frozenset(("print", "receipt", "form", "word"))
+MIXING = ("print", "receipt", "form", "word")
+"""Kinds of which lines may show other scripts."""
 _LETTERS = 20
 """Letters of another script that a face must have: some hold a handful as signs."""
 _TRIES = 3000
@@ -66,16 +65,17 @@ class Synthesizer:
         self._shares = np.array([kind.share for kind in KINDS]) / sum(kind.share for kind in KINDS)
 
     def line(
-        self, rng: np.random.Generator, *, longest: int = 95, kind: str | None = None, mixing: bool = False
+        self, rng: np.random.Generator, *, longest: int = 95, kind: str | None = None, mixing: float = 0.0
     ) -> tuple[Grey, str]:
         """Picture (h, w) uint8 of one line, and its text: 1 to `longest` characters of the charset.
 
-        With `mixing`, and a folder of fonts that has faces of other scripts, some lines show those, and their text is
-        what the charset has of it, often nothing. Raises UsageError where no face draws what the texts say.
+        That share `mixing` of the lines of kinds in MIXING, where the folder of fonts has faces of other scripts, show
+        those, and their text is what the charset has of it, mostly nothing. Raises UsageError where no face draws what
+        the texts say.
         """
         for _ in range(_TRIES):
             chosen = next((k for k in KINDS if k.name == kind), None) or KINDS[rng.choice(len(KINDS), p=self._shares)]
-            if mixing and self._others and chosen.name in _MIXING and rng.random() < _ANOTHER:
+            if mixing and self._others and chosen.name in MIXING and rng.random() < mixing:
                 face, shown, text = self._another(rng, longest)
             else:
                 text = self.says(chosen, rng, longest)

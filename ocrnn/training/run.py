@@ -104,7 +104,7 @@ class SynthLines:
 
     def draw(self, index: int, rng: np.random.Generator) -> tuple[Grey, str]:
         """Picture and text of a new line."""
-        return self.synthesizer.line(rng, longest=self.longest, mixing=True)
+        return self.synthesizer.line(rng, longest=self.longest)
 
 
 @dataclass

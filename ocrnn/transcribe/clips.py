@@ -27,16 +27,11 @@ _IMPOSSIBLE = -500.0  # log-probability below which a text is none that a langua
 _MOST_GAIN = 60.0  # logarithm of how much more usual a rival can be, far beyond what decides
 
 
-def certainty(log_probs: LogProbs, *, silence: bool = False) -> float:
-    """How sure a picture (T, C) is of what it reads: the mean log-probability of its best classes, blanks left out.
-
-    Of a picture without text that of its blanks, if `silence` says something, else as little as there is.
-    """
+def certainty(log_probs: LogProbs) -> float:
+    """How sure a picture (T, C) is of what it reads: the mean log-probability of its best classes, blanks left out."""
     best = log_probs.max(axis=1)
     read = log_probs.argmax(axis=1) != BLANK
-    if read.any():
-        return float(best[read].mean())
-    return float(best.mean()) if silence else -math.log(log_probs.shape[1])
+    return float(best[read].mean()) if read.any() else -math.log(log_probs.shape[1])
 
 
 @dataclass(frozen=True)
@@ -56,22 +51,17 @@ class Agreement:
 
 
 def agreed(
-    lines: Sequence[LogProbs],
-    texts: Sequence[Text],
-    *,
-    mix: bool = True,
-    silence: bool = False,
-    rivals: Sequence[Text] = (),
+    lines: Sequence[LogProbs], texts: Sequence[Text], *, mix: bool = True, rivals: Sequence[Text] = ()
 ) -> Agreement:
     """The text that fits all pictures best.
 
     `lines` are the log-probabilities (T, C) of each picture, `texts` what was read of it. With `mix`, parts that one
     text has otherwise are tried in the best one, as long as that gains: no picture need show the whole line. Without it
     the text is one of `texts`. Its log-probability is that of the mean probability: means of logarithms find the text,
-    but one blurred picture of ten would make them doubt what the other nine show. A picture without text has a say only
-    with `silence`: a film may begin before its line is there. `rivals` are weighed beside the texts and never taken.
+    but one blurred picture of ten would make them doubt what the other nine show. `rivals` are weighed beside the
+    texts and never taken.
     """
-    sure = np.array([certainty(line, silence=silence) for line in lines])
+    sure = np.array([certainty(line) for line in lines])
     weights = np.exp(_SHARPNESS * (sure - sure.max()))
     weights /= weights.sum()
     known: dict[Text, Scores] = {}

@@ -432,17 +432,16 @@ class Reader:
     def _fused(self, pages: Sequence[_Page], lines: Sequence[LogProbs], *, again: bool = False) -> Reading:
         """One reading of several pictures of one line, from the log-probabilities (T, C) of each.
 
-        Those of a line looked at `again` are views of one picture, the first as it was given: where that shows nothing,
-        the others that show nothing count too. What they give to a text is raised to the model's `again_power` to be
-        its probability. The language that the model brings finds texts for each of them; which of these is taken the
-        pictures say, and how sure that is, both. A word is as sure beside the line as in the picture that shows the
-        line best: a line of one word is as sure as the word.
+        Those of a line looked at `again` are views of one picture. What they give to a text is raised to the model's
+        `again_power` to be its probability. The language that the model brings finds texts for each of them; which of
+        these is taken the pictures say, and how sure that is, both. A word is as sure beside the line as in the picture
+        that shows the line best: a line of one word is as sure as the word.
         """
         language = self._own_language() if again else None
         power = self.model.spec.again_power if again else 1.0
         if language is None:
             texts = [found.texts[0].classes for found in self._decoded(lines) if found.texts]
-            agreed = clips.agreed(lines, texts, mix=self._guide is None, silence=again and not any(texts[:1]))
+            agreed = clips.agreed(lines, texts, mix=self._guide is None)
             logp = power * agreed.logp
         else:
             width = max(2, self._beam_width)
@@ -450,7 +449,7 @@ class Reader:
             texts = [found[0].classes for found in beams]
             # What the language speaks against stands in no beam: the pictures' own texts are among the rivals.
             rivals = [text.classes for found in (*beams, greedy_all(lines)) for text in found]
-            agreed = clips.agreed(lines, texts, mix=False, silence=not any(texts[:1]), rivals=rivals)
+            agreed = clips.agreed(lines, texts, mix=False, rivals=rivals)
             scores = {text: _BELIEF * score(language, text) for text in agreed.shares}
             logp = clips.in_language(agreed, power * agreed.logp, scores)
         chosen, shown = agreed.text, agreed.shown

@@ -29,7 +29,7 @@ _CLOSER = 0.7
 """Share of the rows up to which the text in a box is worth a closer view."""
 _BARE = 0.4
 """Of the way from the emptiest row to the fullest: how far those of the text stand out at the least."""
-_WORD = 3.0
+_WORD = 4.0
 """Width over height up to which a picture holds a word more often than a line."""
 _CLIMBING = 6.0
 """Width over height up to which the text may climb or fall; lines are cut along their baselines."""
@@ -40,6 +40,8 @@ _ROOM = 0.15
 _LEAST_HEIGHT = 8
 _FINEST = 4
 """Rows of a kept picture for each of a prepared line: finer ones make no better views."""
+_SILENT = 0.5
+"""Probability of no text from which on it is believed: some view takes any speck for a letter."""
 _WIDEST = 2000
 """Columns of a prepared line up to which it is looked at again: a long one is always in doubt somewhere."""
 
@@ -73,7 +75,8 @@ def kept(grey: Grey, spec: ModelSpec) -> Grey | None:
 def in_doubt(reading: Reading, grey: Grey, spec: ModelSpec) -> bool:
     """Whether a model is to look again at a picture (h, w) that it read so."""
     height, width = grey.shape
-    return reading.confidence < _threshold(height, width, spec)
+    threshold = _threshold(height, width, spec)
+    return reading.confidence < (threshold if reading.text else min(threshold, _SILENT))
 
 
 def views(grey: Grey) -> Iterator[View]:

@@ -14,7 +14,6 @@ import pytest
 
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
-from ocrnn.synth import lines
 from ocrnn.synth.fonts import OTHER_SCRIPT
 from ocrnn.synth.kinds import KINDS, Kind
 from ocrnn.synth.lines import Synthesizer
@@ -133,7 +132,7 @@ def test_faces_that_draw_none_of_the_texts(fonts: Path, tmp_path: Path) -> None:
 
 
 def test_other_scripts_are_drawn_and_left_out_of_the_text(
-    maker: Synthesizer, fonts: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    maker: Synthesizer, fonts: Path, texts: Path, tmp_path: Path
 ) -> None:
     ttlib = pytest.importorskip("fontTools.ttLib")
     with ttlib.TTFont(next(fonts.iterdir())) as font:
@@ -152,11 +151,10 @@ def test_other_scripts_are_drawn_and_left_out_of_the_text(
     )
     (tmp_path / "fonts.jsonl").write_text("\n".join(map(json.dumps, entries)), encoding="utf-8")
     mixing = Synthesizer(tmp_path, texts, Charset.open("latin"))
-    monkeypatch.setattr(lines, "_ANOTHER", 1.0)
     assert all(mixing.line(np.random.default_rng(number), kind="receipt")[1] for number in range(30))
-    assert all(mixing.line(np.random.default_rng(number), kind="book", mixing=True)[1] for number in range(30))
+    assert all(mixing.line(np.random.default_rng(number), kind="book", mixing=1.0)[1] for number in range(30))
 
-    made = [mixing.line(np.random.default_rng(number), kind="receipt", mixing=True) for number in range(200)]
+    made = [mixing.line(np.random.default_rng(number), kind="receipt", mixing=1.0) for number in range(200)]
     silent = [grey for grey, text in made if not text]
     assert 0.4 < len(silent) / len(made) < 0.8
     assert all(grey.astype(float).mean(0).std() > 0.5 for grey in silent)

@@ -69,8 +69,6 @@ def test_rivals_are_never_taken() -> None:
 def test_certainty_is_that_of_what_is_read() -> None:
     assert certainty(table([0.9, 0.1], [0.2, 0.8], [0.4, 0.6])) == pytest.approx((math.log(0.8) + math.log(0.6)) / 2)
     assert certainty(table([0.9, 0.05, 0.05])) == pytest.approx(-math.log(3))
-    assert certainty(table([0.9, 0.05, 0.05]), silence=True) == pytest.approx(math.log(0.9))
-    assert certainty(table([0.9, 0.1], [0.2, 0.8]), silence=True) == pytest.approx(math.log(0.8))
 
 
 def test_parts_of_several_pictures_make_a_text_that_none_of_them_shows() -> None:

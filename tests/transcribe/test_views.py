@@ -4,7 +4,6 @@ import base64
 import dataclasses
 import math
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ from ocrnn.decoding.kneser_ney import estimate
 from ocrnn.decoding.language import Language
 from ocrnn.decoding.packed import pack
 from ocrnn.errors import ModelError
+from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.explain import explain
 from ocrnn.transcribe.reader import Reader
@@ -188,23 +188,6 @@ def test_one_view_sets_upright_what_leans(lean: float) -> None:
     assert (middle - view.left) / view.width == pytest.approx(0.51, abs=0.01), "it stands where it stood"
 
 
-def test_what_shows_nothing_at_first_is_nothing_where_most_views_agree(bars: Bars) -> None:
-    """The steepest slopes take the ground for a 7 and are sure of it; the others doubt that anything is there."""
-
-    def infer(images: Frames) -> Frames:
-        shares = np.full((images.shape[3] // 4, len(images), bars.spec.charset.classes), 1e-4)
-        shares[:, :, 0] = 1
-        if images.shape[3] >= 500:
-            shares[2, :, 0], shares[2, :, SEVEN] = 1e-4, 1
-        else:
-            shares[2, :, 1:] = 0.02
-            shares[2, :, 0] = 0.8
-        return np.asarray(np.log(shares / shares.sum(2, keepdims=True)), np.float32)
-
-    model = SimpleNamespace(spec=dataclasses.replace(bars.spec, doubt=0.85), infer=infer)
-    assert Reader(model).read(np.full((40, 120), 255, np.uint8)).text == ""
-
-
 @pytest.mark.parametrize(
     ("shape", "left"),
     [((40, 100), (40, 100)), ((1600, 3000), (160, 300)), ((40, 400), None), ((3000, 9010), None)],
@@ -236,6 +219,14 @@ def test_one_of_the_slopes_levels_a_word_that_climbs_or_falls(degrees: float) ->
     thickness = [(255 - view.grey.astype(float)).sum(1).max() / 255 for view in views(picture)]
     assert max(thickness) > 0.95 * width, "a level bar fills a row"
     assert max(thickness[:4]) < 0.8 * width * 1.5, "no width does so"
+
+
+@pytest.mark.parametrize(("confidence", "again"), [(0.6, False), (0.4, True)])
+def test_no_text_is_believed_where_it_is_likely(confidence: float, again: bool) -> None:
+    spec = ModelSpec(Charset("abc"), doubt=0.85)
+    nothing = Reading("", confidence, (), 100, 40)
+    assert in_doubt(nothing, np.zeros((40, 100), np.uint8), spec) == again
+    assert in_doubt(dataclasses.replace(spaced("abc"), confidence=confidence), np.zeros((40, 100), np.uint8), spec)
 
 
 @pytest.mark.parametrize(
