@@ -190,7 +190,7 @@ def test_one_view_sets_upright_what_leans(lean: float) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "left"),
-    [((40, 100), (40, 100)), ((1600, 3000), (160, 300)), ((40, 400), None), ((3000, 9010), None)],
+    [((40, 100), (40, 100)), ((1600, 3000), (160, 300)), ((40, 400), None), ((3000, 12010), None)],
 )
 def test_only_what_may_be_looked_at_again_is_kept_and_not_in_full(
     shape: tuple[int, int], left: tuple[int, int] | None
