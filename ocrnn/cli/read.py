@@ -125,8 +125,8 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
 @click.option(
     "--ray",
     is_flag=True,
-    help="Read on a Ray cluster, with a reader for each core or -j of them; pictures and model under the same paths on "
-    "each machine. Needs ocrnn[ray].",
+    help="Read on a Ray cluster, with a reader for each core, with --device cuda for each GPU, or -j of them; pictures "
+    "and model under the same paths on each machine. Needs ocrnn[ray].",
 )
 @click.option(
     "--ray-address",

@@ -1,4 +1,4 @@
-"""Many machines as one reader: a pipeline of Ray Data with an actor for each core, on disks that they share.
+"""Many machines as one reader: a pipeline of Ray Data with an actor for each core or GPU, on disks that they share.
 
 A block of the pipeline is a lot of pictures, read by one actor in one go. Ray starts an actor that is lost anew, gives
 its lots out again and takes each once, in order. Of a lot that costs too many actors the pictures are read one by one.
@@ -10,13 +10,14 @@ import itertools
 import logging
 import operator
 import os
+import socket
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ocrnn.errors import ImageError, ModelError, UsageError
+from ocrnn.errors import ImageError, ModelError, OcrnnError, UsageError
 from ocrnn.transcribe.reader import BATCH_SIZE, LOT_BATCHES, Reader, Result, Source, name_of
 
 Pages = list[list[Result]]
@@ -25,7 +26,21 @@ Pages = list[list[Result]]
 _TRIES = 3
 """Actors that a lot may cost: then its pictures go alone, and one that costs as many again is given up."""
 _FAILED_STARTS = 5
-"""Actors that may fail to start, one behind the other, before the cluster is."""
+"""Actors that may be lost as they start, one behind the other, before the cluster is."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """How many actors there are, and how many cores and GPUs each of them has."""
+
+    actors: int
+    cores: int = 1
+    gpus: int = 0
+
+    @property
+    def jobs(self) -> int:
+        """Lines that each reads side by side."""
+        return max(1, self.cores)
 
 
 @dataclass(frozen=True)
@@ -55,20 +70,40 @@ def read_sources(
     """Read as `Reader.read_sources` does, on the cluster at a Ray address, or on one begun on this machine.
 
     `options` go to `Reader.open` on each machine, where the model and the pictures have to be under the same paths.
-    There are so many actors, or one for each core of the cluster. All sources are listed before the first is read.
-    Raises UsageError where Ray is not installed or does not answer, ModelError where no reader starts.
+    There are so many actors, or one for each core of the cluster; with the device "cuda" one for each GPU at most. All
+    sources are listed before the first is read. Raises UsageError where Ray is not installed or does not answer, or
+    has no GPU and is asked for one, and what `Reader.open` raises on any machine, by the name of that.
     """
     ray = _connected(address)
     try:
-        size = actors or int(ray.cluster_resources().get("CPU", 1))
-        lots = _lots(sources, size, LOT_BATCHES * batch_size)
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        crew = crew_of(machines, actors, on_gpus=options.get("device") == "cuda")
+        lots = _lots(sources, crew, batch_size)
         first = 0
-        for lot, pages in zip(lots, _read(lots, options, batch_size, size), strict=True):
+        for lot, pages in zip(lots, _read(lots, options, batch_size, crew), strict=True):
             for number, own in enumerate(_one_by_one(lot, options) if pages is None else pages):
                 yield [replace(page, source=first + number) for page in own]
             first += len(lot)
     finally:
         ray.shutdown()
+
+
+def crew_of(machines: Iterable[Mapping[str, float]], actors: int | None = None, *, on_gpus: bool = False) -> Crew:
+    """The actors that find room on machines with so much "CPU" and "GPU"; UsageError where it takes GPUs and none is.
+
+    A machine's GPUs share its cores, and all actors are alike: each has as many cores as there are where they are
+    scarcest.
+    """
+    if not on_gpus:
+        return Crew(actors or max(1, sum(int(machine.get("CPU", 0)) for machine in machines)))
+    gpus = [(int(machine["GPU"]), int(machine.get("CPU", 0))) for machine in machines if machine.get("GPU", 0) >= 1]
+    if not gpus:
+        raise UsageError(
+            "--device cuda: no machine of the cluster has a GPU; start them with `ray start --num-gpus N`, or leave "
+            "out --device"
+        )
+    most = sum(count for count, _ in gpus)
+    return Crew(min(actors or most, most), cores=min(cores // count for count, cores in gpus), gpus=1)
 
 
 def _connected(address: str | None) -> Any:
@@ -89,20 +124,21 @@ def _connected(address: str | None) -> Any:
             )
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as fault:
             raise UsageError(
-                f"--ray-address {address}: {_first_line(fault)}; start a cluster with `ray start`"
+                f"--ray-address {address}: {_last_line(fault)}; start a cluster with `ray start`"
             ) from None
     return ray
 
 
-def _lots(sources: Iterable[Source], actors: int, most: int) -> list[list[Source]]:
-    """Sources in lots of so many at most, and some lots for each actor."""
+def _lots(sources: Iterable[Source], crew: Crew, batch_size: int) -> list[list[Source]]:
+    """Sources in lots that keep an actor's jobs busy, and some lots for each actor."""
     following = iter(sources)
-    size = max(1, min(most, operator.length_hint(sources, sys.maxsize) // (4 * actors)))
+    most = LOT_BATCHES * batch_size * crew.jobs
+    size = max(1, min(most, operator.length_hint(sources, sys.maxsize) // (4 * crew.actors)))
     return list(iter(lambda: list(itertools.islice(following, size)), []))
 
 
 def _read(
-    lots: Sequence[Sequence[Source]], options: Mapping[str, Any], batch_size: int, actors: int, *, cores: int = 1
+    lots: Sequence[Sequence[Source]], options: Mapping[str, Any], batch_size: int, crew: Crew
 ) -> Iterator[Pages | None]:
     """What comes out of each lot, in order; None for one that cost too many actors."""
     import ray.data
@@ -117,10 +153,11 @@ def _read(
     with ray.data.DataContext.current(context):
         pipeline = ray.data.from_items(rows, override_num_blocks=max(1, len(rows))).map_batches(
             _Actor,
-            fn_constructor_args=(tally, dict(options), batch_size),
+            fn_constructor_args=(tally, {**options, "jobs": crew.jobs, "threads": 1}, batch_size),
             batch_size=1,
-            compute=ray.data.ActorPoolStrategy(size=actors),
-            num_cpus=cores,
+            compute=ray.data.ActorPoolStrategy(size=crew.actors),
+            num_cpus=crew.cores,
+            num_gpus=crew.gpus,
         )
     started = False
     try:
@@ -133,13 +170,18 @@ def _read(
         if started:
             raise
         raise ModelError(
-            f"no reader starts on the cluster ({_first_line(fault)}); is the model on each machine?"
+            f"no reader starts on the cluster ({_last_line(fault)}); look how much memory its machines have"
         ) from None
 
 
 def _one_by_one(sources: Sequence[Source], options: Mapping[str, Any]) -> Pages:
-    """What comes out of each source of a lot that was given up; one more reader, beside the others, takes them."""
-    found = _read([[source] for source in sources], options, 1, 1, cores=0)
+    """What comes out of each source of a lot that was given up; one more reader, beside the others, takes them.
+
+    Those have the GPUs, so it reads on a processor.
+    """
+    if options.get("device") == "cuda":
+        options = {**options, "device": "cpu"}
+    found = _read([[source] for source in sources], options, 1, Crew(1, cores=0))
     return [[_given_up(source)] if pages is None else pages[0] for source, pages in zip(sources, found, strict=True)]
 
 
@@ -168,8 +210,15 @@ class _Actor:
 
         cv2.setNumThreads(1)
         self._tally = tally
-        self._reader = Reader.open(**{**options, "jobs": 1, "threads": 1})
         self._batch_size = batch_size
+        self._reader: Reader | Exception
+        # Raised here it would be Ray's, which begins the actor anew and, where none starts on any machine, waits.
+        try:
+            self._reader = Reader.open(**options)
+        except OcrnnError as fault:
+            self._reader = type(fault)(f"{socket.gethostname()}: {fault}")
+        except Exception as fault:
+            self._reader = fault
 
     def __call__(self, lots: Mapping[str, Sequence[_Lot]]) -> dict[str, list[_Answer]]:
         """The column `answer` to the column `lot`."""
@@ -180,12 +229,14 @@ class _Actor:
 
         if ray.get(self._tally.begin.remote(lot.number)) > _TRIES:
             return _Answer()
+        if isinstance(self._reader, Exception):
+            return _Answer(fault=self._reader)
         try:
             return _Answer(list(self._reader.read_sources(lot.sources, batch_size=self._batch_size)))
         except Exception as fault:  # raised again where the text goes, as what it is and not as Ray's
             return _Answer(fault=fault)
 
 
-def _first_line(fault: Exception) -> str:
+def _last_line(fault: Exception) -> str:
     lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
     return lines[-1] if lines else type(fault).__name__

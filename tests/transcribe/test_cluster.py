@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,8 @@ import pytest
 
 from ocrnn.errors import ImageError, ModelError, UsageError
 from ocrnn.reading import Reading
-from ocrnn.transcribe.cluster import read_sources
+from ocrnn.transcribe import cluster as clusters
+from ocrnn.transcribe.cluster import Crew, crew_of, read_sources
 from ocrnn.transcribe.reader import Reader
 
 if TYPE_CHECKING:
@@ -111,9 +114,87 @@ def test_a_picture_that_ends_its_readers_fails_alone(
 
 
 @needs_ray
-def test_a_model_that_is_nowhere_ends_it(cluster: Any, paths: list[str]) -> None:
-    with pytest.raises(ModelError, match="no reader starts on the cluster"):
+def test_what_is_nowhere_ends_it(cluster: Any, bars_file: str, paths: list[str]) -> None:
+    with pytest.raises(ModelError, match=rf"^{re.escape(socket.gethostname())}: nosuch\.onnx: no such file; "):
         list(read_sources(paths, options={"model": "nosuch.onnx"}, address=cluster.address))
+    with pytest.raises(UsageError, match=r"^--device cuda: no machine of the cluster has a GPU; .*`ray start"):
+        list(read_sources(paths, options={"model": bars_file, "device": "cuda"}, address=cluster.address))
+
+
+@needs_ray
+def test_an_actor_sits_on_each_gpu(
+    cluster: Any, bars_file: str, paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GPUs that Ray believes in, on one of three machines; each actor tells where it is and reads on a processor."""
+    there = cluster.add_node(num_cpus=4, num_gpus=2)
+    (tmp_path / "seen").mkdir()
+
+    class Watched(clusters._Actor):
+        def __init__(self, tally: Any, options: Any, batch_size: int) -> None:
+            import ray
+
+            from ocrnn.model import device
+
+            provider = device.Provider("CPUExecutionProvider", "", "")
+            device.PROVIDERS = {"cuda": provider}
+            told = ray.get_runtime_context().get_node_id(), os.environ["CUDA_VISIBLE_DEVICES"], str(options["jobs"])
+            (tmp_path / "seen" / str(os.getpid())).write_text(" ".join(told))
+            super().__init__(tally, options, batch_size)
+
+    monkeypatch.setattr(clusters, "_Actor", Watched)
+    options = {"model": bars_file, "device": "cuda"}
+    found = [
+        page.outcome.text
+        for (page,) in read_sources(paths, options=options, address=cluster.address, actors=9)
+        if isinstance(page.outcome, Reading)
+    ]
+    assert found == [str(number) for number in range(LINES)]
+    seen = sorted(path.read_text() for path in (tmp_path / "seen").iterdir())
+    assert seen == [f"{there.node_id} {number} 2" for number in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("machines", "actors", "crew"),
+    [
+        ([{"CPU": 8.0, "memory": 1e9}, {"CPU": 2.0, "GPU": 1.0}], None, Crew(10)),
+        ([{"CPU": 8.0}], 3, Crew(3)),
+        ([{"memory": 1e9}], None, Crew(1)),
+    ],
+)
+def test_an_actor_for_each_core(machines: list[dict[str, float]], actors: int | None, crew: Crew) -> None:
+    assert crew_of(machines, actors) == crew
+    assert crew.jobs == 1
+
+
+@pytest.mark.parametrize(
+    ("machines", "actors", "crew", "jobs"),
+    [
+        ([{"CPU": 64.0}, {"CPU": 16.0, "GPU": 4.0}, {"CPU": 6.0, "GPU": 2.0}], None, Crew(6, cores=3, gpus=1), 3),
+        ([{"CPU": 16.0, "GPU": 4.0}], 2, Crew(2, cores=4, gpus=1), 4),
+        ([{"CPU": 16.0, "GPU": 4.0}], 9, Crew(4, cores=4, gpus=1), 4),  # more would wait for ever
+        ([{"GPU": 2.0}], None, Crew(2, cores=0, gpus=1), 1),
+        ([{"CPU": 1.0, "GPU": 2.0}, {"CPU": 9.0, "GPU": 0.5}], None, Crew(2, cores=0, gpus=1), 1),
+    ],
+)
+def test_an_actor_for_each_gpu(machines: list[dict[str, float]], actors: int | None, crew: Crew, jobs: int) -> None:
+    found = crew_of(machines, actors, on_gpus=True)
+    assert (found, found.jobs) == (crew, jobs)
+    for machine in machines:  # as many actors as it has GPUs find their cores
+        assert found.cores * int(machine.get("GPU", 0)) <= machine.get("CPU", 0)
+
+
+def test_who_takes_a_lot_that_was_given_up_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def read(lots: Any, options: Any, batch_size: int, crew: Crew) -> Iterator[None]:
+        asked.append((lots, options["device"], crew))
+        yield from (None for _ in lots)
+
+    monkeypatch.setattr(clusters, "_read", read)
+    for device, own in [("cuda", "cpu"), ("auto", "auto")]:
+        (lost,), (other,) = clusters._one_by_one(["a.png", "b.png"], {"device": device})
+        assert asked.pop() == ([["a.png"], ["b.png"]], own, Crew(1, cores=0))
+        assert (lost.name, other.name) == ("a.png", "b.png")
 
 
 def test_without_ray_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
