@@ -41,7 +41,7 @@ REAL = {
 }
 """Sets of real lines, all free to learn from, and the share of each among the real lines."""
 
-REAL_SHARE = 0.2
+REAL_SHARE = 0.28
 EPOCH = 7_000
 HELD_OUT = 0.06
 LONGEST = {1: 10, 2: 30, 3: 30}

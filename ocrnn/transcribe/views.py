@@ -40,8 +40,6 @@ _ROOM = 0.15
 _LEAST_HEIGHT = 8
 _FINEST = 4
 """Rows of a kept picture for each of a prepared line: finer ones make no better views."""
-_SILENT = 0.5
-"""Probability of no text from which on it is believed: some view takes any speck for a letter."""
 _WIDEST = 2000
 """Columns of a prepared line up to which it is looked at again: a long one is always in doubt somewhere."""
 
@@ -75,8 +73,7 @@ def kept(grey: Grey, spec: ModelSpec) -> Grey | None:
 def in_doubt(reading: Reading, grey: Grey, spec: ModelSpec) -> bool:
     """Whether a model is to look again at a picture (h, w) that it read so."""
     height, width = grey.shape
-    threshold = _threshold(height, width, spec)
-    return reading.confidence < (threshold if reading.text else min(threshold, _SILENT))
+    return reading.confidence < _threshold(height, width, spec)
 
 
 def views(grey: Grey) -> Iterator[View]:

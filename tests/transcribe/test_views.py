@@ -17,7 +17,6 @@ from ocrnn.decoding.kneser_ney import estimate
 from ocrnn.decoding.language import Language
 from ocrnn.decoding.packed import pack
 from ocrnn.errors import ModelError
-from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.explain import explain
 from ocrnn.transcribe.reader import Reader
@@ -219,14 +218,6 @@ def test_one_of_the_slopes_levels_a_word_that_climbs_or_falls(degrees: float) ->
     thickness = [(255 - view.grey.astype(float)).sum(1).max() / 255 for view in views(picture)]
     assert max(thickness) > 0.95 * width, "a level bar fills a row"
     assert max(thickness[:4]) < 0.8 * width * 1.5, "no width does so"
-
-
-@pytest.mark.parametrize(("confidence", "again"), [(0.6, False), (0.4, True)])
-def test_no_text_is_believed_where_it_is_likely(confidence: float, again: bool) -> None:
-    spec = ModelSpec(Charset("abc"), doubt=0.85)
-    nothing = Reading("", confidence, (), 100, 40)
-    assert in_doubt(nothing, np.zeros((40, 100), np.uint8), spec) == again
-    assert in_doubt(dataclasses.replace(spaced("abc"), confidence=confidence), np.zeros((40, 100), np.uint8), spec)
 
 
 @pytest.mark.parametrize(
