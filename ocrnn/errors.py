@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 
 class OcrnnError(Exception):
     """Base of every error that ocrnn raises for bad input; `str(error)` is one line for a person."""
@@ -37,3 +39,17 @@ class BenchError(OcrnnError):
 
 class OutputError(OcrnnError):
     """A result that cannot be written where it was asked for."""
+
+
+def one_of(choices: Any, **given: str) -> None:
+    """Raise UsageError for an argument that is none of the choices of a Literal."""
+    for name, value in given.items():
+        if value not in get_args(choices):
+            raise UsageError(f"{name} {value!r}: no such choice; take one of {', '.join(get_args(choices))}")
+
+
+def at_least(least: int, **given: int) -> None:
+    """Raise UsageError for an argument that is smaller than it may be."""
+    for name, value in given.items():
+        if value < least:
+            raise UsageError(f"{name.replace('_', ' ')} {value}: too small; give {least} or more")

@@ -11,7 +11,7 @@ from ocrnn.cli.main import FAILED
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from ocrnn.transcribe.reader import Decoder
+    from ocrnn.decoding.search import Decoder
 
 
 @click.command(
@@ -75,11 +75,12 @@ def command(
         raise UsageError("--beam-width: belongs to the beam; leave out --decoder greedy")
     samples = labelled.samples_of(ctx, data)
 
+    from ocrnn.decoding.search import BEAM_WIDTH
     from ocrnn.evaluation.compare import compare
     from ocrnn.evaluation.report import comparison_json, comparison_text
     from ocrnn.image import MAX_PIXELS
     from ocrnn.storage import check_place, write_whole
-    from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
+    from ocrnn.transcribe.reader import Reader
 
     if page:
         check_place(page)

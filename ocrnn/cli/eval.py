@@ -13,7 +13,7 @@ from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from ocrnn.decoding.ctc import LogProbs
-    from ocrnn.transcribe.reader import Decoder
+    from ocrnn.decoding.search import Decoder
 
 
 @click.command(
@@ -78,12 +78,13 @@ def command(
         raise UsageError("--beam-width: belongs to the beam; leave out --decoder greedy")
     samples = labelled.samples_of(ctx, data)
 
+    from ocrnn.decoding.search import BEAM_WIDTH
     from ocrnn.evaluation.report import confidence_table, confusion_table, suspect_lines, table, to_json, worst_lines
     from ocrnn.evaluation.score import evaluate
     from ocrnn.evaluation.suspects import suspects
     from ocrnn.image import MAX_PIXELS
     from ocrnn.storage import check_place, write_whole
-    from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
+    from ocrnn.transcribe.reader import Reader
 
     if page:
         check_place(page)

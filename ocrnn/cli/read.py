@@ -26,8 +26,12 @@ from ocrnn.transcribe.review import MIN_CONF, Review, review_list
 from ocrnn.transcribe.shards import Shard
 
 if TYPE_CHECKING:
+    from ocrnn.decoding.search import Decoder
     from ocrnn.model.device import Device
-    from ocrnn.transcribe.reader import Decoder, Frames, Reader, Result, Source
+    from ocrnn.transcribe.prepared import Frames
+    from ocrnn.transcribe.reader import Reader
+    from ocrnn.transcribe.result import Result
+    from ocrnn.transcribe.source import Source
     from ocrnn.transcribe.turning import Turn
 
 Put = Callable[[Picture, "Sequence[Result]"], None]
@@ -449,8 +453,8 @@ def _options(
     """What `Reader.open` is given, its own defaults where an option was left out."""
     from ocrnn.decoding.language import WEIGHT
     from ocrnn.decoding.lexicon import WORD_COST
+    from ocrnn.decoding.search import BEAM_WIDTH
     from ocrnn.image import MAX_PIXELS
-    from ocrnn.transcribe.reader import BEAM_WIDTH
 
     return {
         "model": model,

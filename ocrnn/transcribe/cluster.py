@@ -18,7 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ocrnn.errors import ImageError, ModelError, OcrnnError, UsageError
-from ocrnn.transcribe.reader import BATCH_SIZE, LOT_BATCHES, Reader, Result, Source, name_of
+from ocrnn.transcribe.lots import BATCH_SIZE, LOT_BATCHES
+from ocrnn.transcribe.reader import Reader
+from ocrnn.transcribe.result import Result
+from ocrnn.transcribe.source import Source, name_of
 
 Pages = list[list[Result]]
 """Results of each source of a lot, counted from the first of these."""

@@ -16,7 +16,7 @@ from ocrnn.transcribe.refill import refilled
 
 if TYPE_CHECKING:
     from ocrnn.storage import Write
-    from ocrnn.transcribe.reader import Result
+    from ocrnn.transcribe.result import Result
 
 
 class Description:

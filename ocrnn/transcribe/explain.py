@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -15,12 +14,13 @@ from ocrnn.charset import BLANK, Charset
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.ctc import Hypothesis, Span, align
 from ocrnn.decoding.parts import alternatives
+from ocrnn.decoding.search import BEAM_WIDTH
 from ocrnn.errors import ImageError
 from ocrnn.image import MAX_PIXELS, Grey, Line, load_lines
 from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe import stretches
-from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
+from ocrnn.transcribe.reader import Reader
 from ocrnn.transcribe.saliency import Saliency, occlude
 from ocrnn.transcribe.stretches import Layout
 from ocrnn.transcribe.turning import turned
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL import Image
-
-    from ocrnn.model.runtime import Model
 
 TEXTS = 5
 """Whole texts of the beam that are kept; of each frame's beam as many prefixes."""
@@ -75,17 +73,6 @@ class Explanation:
     saliency: Saliency
 
 
-class _FirstLook:
-    """A model that does as another, but never looks again."""
-
-    def __init__(self, model: Model) -> None:
-        self.spec = replace(model.spec, doubt=0.0, word_doubt=0.0)
-        self._model = model
-
-    def infer(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return self._model.infer(images)
-
-
 def explain(
     reader: Reader, source: str | Path | bytes | BinaryIO | Grey | Image.Image, *, max_pixels: int = MAX_PIXELS
 ) -> Explanation:
@@ -103,9 +90,7 @@ def explain(
         raise ImageError(f"the picture holds {1 + len(others)} pages; explain one by one what load_lines gives")
     model = reader.model
     spec = model.spec
-    first = copy(reader)
-    first.model = _FirstLook(model)
-    reading = first.read(grey)
+    reading = reader.at_first_look().read(grey)
     grey = turned(grey, reading.turned_deg)
     line, layout = stretches.prepare(grey, spec, max_pixels=max_pixels)
     log_probs = np.ascontiguousarray(reader.posteriors(grey))  # (T, C)

@@ -15,7 +15,7 @@ from ocrnn.transcribe.placing import Page, PlacedLine, Points, box, pixels, plac
 
 if TYPE_CHECKING:
     from ocrnn.storage import Write
-    from ocrnn.transcribe.reader import Result
+    from ocrnn.transcribe.result import Result
 
 # No DTD is named: a parser would want to fetch it.
 _HEAD = f"""\

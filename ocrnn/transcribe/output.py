@@ -14,7 +14,7 @@ from ocrnn.storage import Write
 
 if TYPE_CHECKING:
     from ocrnn.reading import Character, Overruled, Word
-    from ocrnn.transcribe.reader import Result
+    from ocrnn.transcribe.result import Result
 
 Form = Literal["text", "tsv", "csv", "json", "jsonl", "hocr", "alto", "page"]
 

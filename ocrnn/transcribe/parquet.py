@@ -11,7 +11,7 @@ from ocrnn.reading import Reading
 from ocrnn.transcribe.output import SCHEMA, fields
 
 if TYPE_CHECKING:
-    from ocrnn.transcribe.reader import Result
+    from ocrnn.transcribe.result import Result
 
 SUFFIX = ".parquet"
 """What the name of such a file ends with: `-o` takes the form from it."""

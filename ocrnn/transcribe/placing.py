@@ -13,7 +13,7 @@ from ocrnn.reading import Character, Reading, Word
 
 if TYPE_CHECKING:
     from ocrnn.data.pages import Placement
-    from ocrnn.transcribe.reader import Result
+    from ocrnn.transcribe.result import Result
 
 Points = tuple[tuple[float, float], ...]
 """Corners (x, y) in pixels of the page, clockwise from the upper left."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from ocrnn.transcribe.markup import Make
-    from ocrnn.transcribe.reader import Result
+    from ocrnn.transcribe.result import Result
 
 _TEXT: dict[Kind, frozenset[str]] = {
     "page": frozenset({"Word", "TextEquiv"}),

@@ -23,9 +23,9 @@ from ocrnn.decoding.arpa import arpa
 from ocrnn.decoding.kneser_ney import estimate
 from ocrnn.decoding.language import WEIGHT
 from ocrnn.decoding.lexicon import WORD_COST
+from ocrnn.decoding.search import BEAM_WIDTH
 from ocrnn.folders import natural_key
 from ocrnn.image import MAX_PIXELS
-from ocrnn.transcribe import reader
 from ocrnn.transcribe.reader import Reader
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
         {
             "model": None,
             "decoder": "greedy",
-            "beam_width": reader.BEAM_WIDTH,
+            "beam_width": BEAM_WIDTH,
             "alternatives": 0,
             "allow": None,
             "block": None,
@@ -355,7 +355,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
     ]
     text = run("read", "--help").stdout
     assert f"[default: {MAX_PIXELS}]" in " ".join(text.split())
-    assert f"[default: {reader.BEAM_WIDTH}]" in " ".join(text.split())
+    assert f"[default: {BEAM_WIDTH}]" in " ".join(text.split())
     assert f"[default: {WORD_COST:g}]" in " ".join(text.split())
     assert f"[default: {WEIGHT:g}]" in " ".join(text.split())
 

@@ -10,7 +10,7 @@ import pytest
 
 from ocrnn.reading import Character, Reading, Word
 from ocrnn.transcribe.output import Form, open_sheet
-from ocrnn.transcribe.reader import Result
+from ocrnn.transcribe.result import Result
 
 SCHEMAS = Path(__file__).parent / "schemas"
 Validate = Callable[[bytes], Any]

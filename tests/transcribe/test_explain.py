@@ -15,11 +15,12 @@ from PIL import Image
 from ocrnn.charset import Charset
 from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.ctc import log_probability, tempered
+from ocrnn.decoding.search import BEAM_WIDTH
 from ocrnn.errors import ImageError
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.explain import MOST_FRAMES, TEXTS, explain
 from ocrnn.transcribe.explain_page import to_html
-from ocrnn.transcribe.reader import BEAM_WIDTH, Reader
+from ocrnn.transcribe.reader import Reader
 
 if TYPE_CHECKING:
     from tests.conftest import Bars

@@ -14,7 +14,7 @@ import pytest
 from ocrnn.errors import ImageError
 from ocrnn.reading import Character, Overruled, Reading, Word
 from ocrnn.transcribe.output import FILE_SUFFIXES, Form, open_sheet, record
-from ocrnn.transcribe.reader import Result
+from ocrnn.transcribe.result import Result
 from tests.transcribe.conftest import spaced
 
 READING = Reading(

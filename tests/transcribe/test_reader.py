@@ -21,8 +21,10 @@ from ocrnn.decoding.ctc import log_probability
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
-from ocrnn.transcribe import reader as reader_module
-from ocrnn.transcribe.reader import BATCH_SIZE, LOT_BATCHES, Reader, Result, Source
+from ocrnn.transcribe.lots import BATCH_SIZE, LOT_BATCHES
+from ocrnn.transcribe.reader import Reader
+from ocrnn.transcribe.result import Result
+from ocrnn.transcribe.source import Source
 
 if TYPE_CHECKING:
     from tests.conftest import Bars
@@ -130,17 +132,6 @@ def test_the_shipped_model_reads_a_line_the_same_in_any_company(latin: str, root
         results = reader.read_many(paths * 2)
         assert [result.outcome for result in results] == [alone[path] for path in paths * 2]
         paths = paths[::-1]
-
-
-@pytest.mark.parametrize(("jobs", "sizes"), [(1, [1, 4, 16, 16, 16, 16, 16, 15]), (4, [1, 4, 16, 16, 15, 12, 9])])
-def test_lots_grow_and_for_several_jobs_shrink_again(jobs: int, sizes: list[int]) -> None:
-    lots = list(reader_module._lots(["x"] * 100, 16, jobs))
-    assert [len(lot) for lot in lots][: len(sizes)] == sizes
-    assert [number for lot in lots for number, _ in lot] == list(range(100))
-    pages = [len(lot) for lot in reader_module._lots(["x.xml"] * 5, 128, jobs)]
-    assert pages[0] == 1 and max(pages) <= 4, "a page counts as many lines"
-    unknown = [len(lot) for lot in reader_module._lots((x for x in ["x"] * 100), 16, jobs)]
-    assert unknown == [1, 4, 16, 16, 16, 16, 16, 15]
 
 
 def test_bad_pictures_stop_nothing(bars: Bars, tmp_path: Path) -> None:

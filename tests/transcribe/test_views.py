@@ -123,7 +123,7 @@ def test_a_language_is_unpacked_once_for_all_jobs(bars: Bars, monkeypatch: pytes
         time.sleep(0.3)
         return own_language(spec)
 
-    monkeypatch.setattr("ocrnn.transcribe.reader.own_language", slowly)
+    monkeypatch.setattr("ocrnn.transcribe.scribe.own_language", slowly)
     model = Shortsighted(bars, "407", needs=10_000, doubt=0.85)
     language = base64.b64encode(pack(estimate(["4071234567890", "1234567", "40712"] * 9, 4))).decode()
     model.spec = dataclasses.replace(model.spec, language=language, language_weight=0.5)

@@ -1,0 +1,166 @@
+"""The scribe: what the network says of lines, written down as Readings."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from ocrnn.charset import BLANK
+from ocrnn.decoding.constraints import Decoded, own_language
+from ocrnn.decoding.ctc import Hypothesis, LogProbs, align, character_confidences, greedy_all
+from ocrnn.decoding.guide import score
+from ocrnn.decoding.language import Language
+from ocrnn.decoding.parts import Part, alternatives, confidences, words
+from ocrnn.decoding.search import Search
+from ocrnn.reading import Character, Overruled, Reading, Word
+from ocrnn.spec import ModelSpec
+from ocrnn.transcribe import clips
+from ocrnn.transcribe.boxes import places
+from ocrnn.transcribe.prepared import Prepared
+
+_BELIEF = 2 / 3
+"""How much a language counts in how sure a second look is, where it counts 1 in the search: 0.6 to 0.8 of 0.3 to 1 make
+what came true likeliest, on kinds of drawn lines that nothing was fitted on as on real ones."""
+_SUREST = -1e-9
+"""Log-probability above which nothing is surer than anything else."""
+_NOTHING = Hypothesis((), -math.inf, ())
+
+
+class Scribe:
+    """Finds the texts of lines in their log-probabilities, and where in the picture each part of them stands."""
+
+    def __init__(self, spec: ModelSpec, search: Search, *, parts: bool = True) -> None:
+        """Write what a model of this spec says; without `parts` readings have no words and no characters."""
+        self._spec = spec
+        self._search = search
+        self._parts = parts
+        self._unpacking = threading.Lock()
+        self._spaces = frozenset(n for n, c in enumerate(spec.charset.characters, BLANK + 1) if c.isspace())
+
+    def readings(self, pages: Sequence[Prepared], lines: Sequence[LogProbs]) -> list[Reading]:
+        """The reading of each of some pages that have a line, from its calibrated log-probabilities (T, C)."""
+        texts = self._search.texts(lines)
+        best = [found.texts[0] if found.texts else _NOTHING for found in texts]
+        parts = [self._words(found, page) for page, found in zip(pages, best, strict=True)]
+        sure = confidences(lines, best, parts)
+        return [
+            self._reading(line, found, list(zip(its, probabilities, strict=True)), page)
+            for page, line, found, its, probabilities in zip(pages, lines, texts, parts, sure, strict=True)
+        ]
+
+    def fused(self, pages: Sequence[Prepared], lines: Sequence[LogProbs], *, again: bool = False) -> Reading:
+        """One reading of several pictures of one line, from the log-probabilities (T, C) of each.
+
+        Those of a line looked at `again` are views of one picture. What they give to a text is raised to the model's
+        `again_power` to be its probability. The language that the model brings finds texts for each of them; which of
+        these is taken the pictures say, and how sure that is, both. A word is as sure beside the line as in the picture
+        that shows the line best: a line of one word is as sure as the word.
+        """
+        language = self._own_language() if again else None
+        power = self._spec.again_power if again else 1.0
+        if language is None:
+            texts = [found.texts[0].classes for found in self._search.texts(lines) if found.texts]
+            agreed = clips.agreed(lines, texts, mix=self._search.guide is None)
+            logp = power * agreed.logp
+        else:
+            beams = self._search.likely(lines, language, 2)
+            texts = [found[0].classes for found in beams]
+            # What the language speaks against stands in no beam: the pictures' own texts are among the rivals.
+            rivals = [text.classes for found in (*beams, greedy_all(lines)) for text in found]
+            agreed = clips.agreed(lines, texts, mix=False, rivals=rivals)
+            scores = {text: _BELIEF * score(language, text) for text in agreed.shares}
+            logp = clips.in_language(agreed, power * agreed.logp, scores)
+        chosen, shown = agreed.text, agreed.shown
+        best = Hypothesis(chosen, logp, align(lines[shown], chosen)) if logp > -math.inf else _NOTHING
+        parts = self._words(best, pages[shown])
+        (sure,) = confidences([lines[shown]], [best], [parts])
+        found = Decoded((best,) if texts else ())
+        share = logp / min(agreed.shown_logp, _SUREST)
+        told = [(part, min(p, math.exp(_SUREST)) ** share) for part, p in zip(parts, sure, strict=True)]
+        return self._reading(lines[shown], found, told, pages[shown])
+
+    def _own_language(self) -> Language | None:
+        """The language that the model brings for its second look, where nothing else is known of the text."""
+        with self._unpacking:  # once, whichever job wants it first: it takes half a second
+            return self._language
+
+    @cached_property
+    def _language(self) -> Language | None:
+        return own_language(self._spec) if self._search.guide is None and self._spec.language else None
+
+    def _reading(
+        self, log_probs: LogProbs, decoded: Decoded, words: Sequence[tuple[Part, float]], page: Prepared
+    ) -> Reading:
+        """Reading of one line from its log-probabilities (T, C), the texts found in them, the best first, and words.
+
+        Spaces at the ends of a text, which nobody sees, are left out; it is as probable as it was with them.
+        """
+        spec = self._spec
+        best, *others = decoded.texts or (_NOTHING,)
+        text = spec.charset.decode(best.classes)
+        bare = text.strip()
+        start = text.find(bare)
+        characters = self._characters(text, best, log_probs, page) if self._is_parted(page) else ()
+        further = {bare: 0.0}
+        for other in others:
+            further.setdefault(spec.charset.decode(other.classes).strip(), _probability(other.logp))
+        del further[bare]
+        lying = page.turned_deg % 180 != 0
+        return Reading(
+            text=bare,
+            confidence=_probability(best.logp),
+            characters=characters[start : start + len(bare)],
+            width_px=page.height_px if lying else page.width_px,
+            height_px=page.width_px if lying else page.height_px,
+            alternatives=tuple(further.items()),
+            words=tuple(
+                Word(text[first:last], characters[first].left_px, characters[last - 1].right_px, confidence)
+                for (first, last), confidence in words
+            ),
+            overruled=None if decoded.free is None else self._overruled(decoded.free, best),
+            fits=bool(decoded.texts) or self._search.guide is None,
+            turned_deg=page.turned_deg,
+            several_lines=page.several_lines,
+        )
+
+    def _is_parted(self, page: Prepared) -> bool:
+        """Whether a page's reading has words and characters: by those it is told which way it was to be turned."""
+        return self._parts or bool(page.others) or page.turned_deg > 0
+
+    def _words(self, best: Hypothesis, page: Prepared) -> tuple[Part, ...]:
+        return words(best.classes, self._spaces) if self._is_parted(page) else ()
+
+    def _overruled(self, free: Hypothesis, best: Hypothesis) -> Overruled:
+        text = self._spec.charset.decode(free.classes)
+        return Overruled(text, _probability(free.logp), free.logp - best.logp)
+
+    def _characters(self, text: str, best: Hypothesis, log_probs: LogProbs, page: Prepared) -> tuple[Character, ...]:
+        """Characters of a text, the ink that is theirs brought from the prepared line to the picture as given."""
+        assert isinstance(page.line, np.ndarray)
+        spaces = [number in self._spaces for number in best.classes]
+        pixels = page.layout.pixels(places(page.line, best.spans, len(log_probs), spaces))
+        decode_one = self._spec.charset.decode
+        others: Sequence[Sequence[tuple[int, float]]] = [()] * len(best.classes)
+        if self._search.alternatives:
+            others = alternatives(log_probs, best, self._search.alternatives, guide=self._search.guide)
+        return tuple(
+            Character(
+                text=character,
+                left_px=left,
+                right_px=right,
+                confidence=confidence,
+                alternatives=tuple((decode_one([other] if other else []), share) for other, share in further),
+            )
+            for character, (left, right), confidence, further in zip(
+                text, pixels.tolist(), character_confidences(log_probs, best), others, strict=True
+            )
+        )
+
+
+def _probability(logp: float) -> float:
+    """Bring a log-probability to 0..1; rounding of float32 sums may lift it a hair above 0."""
+    return math.exp(min(0.0, logp))

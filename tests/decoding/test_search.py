@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ocrnn.charset import Charset
+from ocrnn.decoding.constraints import constraints
+from ocrnn.decoding.search import BEAM_WIDTH, Search
+from ocrnn.errors import UsageError
+
+
+@pytest.fixture
+def lines() -> list[npt.NDArray[np.float32]]:
+    """Log-probabilities (T, 4) of three lines of four and five frames."""
+    rng = np.random.default_rng(5)
+    logits = [rng.normal(size=(frames, 4)) * 2 for frames in (4, 5, 4)]
+    return [(each - np.logaddexp.reduce(each, axis=1, keepdims=True)).astype(np.float32) for each in logits]
+
+
+def brute_force(log_probs: npt.NDArray[Any]) -> dict[tuple[int, ...], float]:
+    """Log-probability of every text over all paths through (T, C)."""
+    texts: dict[tuple[int, ...], float] = defaultdict(lambda: -np.inf)
+    for path in itertools.product(range(log_probs.shape[1]), repeat=len(log_probs)):
+        merged = tuple(number for number, _ in itertools.groupby(path) if number)
+        texts[merged] = np.logaddexp(texts[merged], sum(log_probs[range(len(path)), path]))
+    return texts
+
+
+def test_the_greedy_text_is_the_best_path_and_as_probable_as_all_of_its_paths(lines: list[Any]) -> None:
+    for line, found in zip(lines, Search().texts(lines), strict=True):
+        (best,) = found.texts
+        assert best.classes == tuple(number for number, _ in itertools.groupby(line.argmax(axis=1)) if number)
+        assert best.logp == pytest.approx(brute_force(line)[best.classes], abs=1e-4)
+
+
+def test_a_wide_beam_finds_the_best_texts_of_all(lines: list[Any]) -> None:
+    search = Search.chosen(beam_width=500, alternatives=3)
+    for line, found in zip(lines, search.texts(lines), strict=True):
+        ranked = sorted(brute_force(line).items(), key=lambda item: -item[1])[:4]
+        assert [text.classes for text in found.texts] == [classes for classes, _ in ranked]
+        assert [text.logp for text in found.texts] == pytest.approx([logp for _, logp in ranked], abs=1e-4)
+
+
+def test_a_language_takes_the_place_of_the_decoder(lines: list[Any]) -> None:
+    (only_a,) = constraints(Charset("abc"), allow="a")
+    for search in (Search(), Search("beam", 1)):
+        for line, found in zip(lines, search.likely(lines, only_a, 2), strict=True):
+            fitting = {text: logp for text, logp in brute_force(line).items() if set(text) <= {1}}
+            ranked = sorted(fitting, key=lambda text: -fitting[text])
+            assert [text.classes for text in found] == ranked[:2]
+
+
+def test_what_needs_a_beam_gets_one_that_is_wide_enough() -> None:
+    guides = constraints(Charset("abc"), allow="a")
+    assert Search.chosen() == Search("greedy", BEAM_WIDTH, 0, None)
+    assert Search.chosen("beam") == Search("beam", BEAM_WIDTH)
+    assert Search.chosen(beam_width=2, alternatives=5) == Search("beam", 6, 5)
+    assert Search.chosen(guides=guides) == Search("beam", BEAM_WIDTH, 0, guides[0])
+    needs: dict[str, Any]
+    for needs in ({"alternatives": 1}, {"guides": guides}):
+        with pytest.raises(UsageError, match="belong to the beam"):
+            Search.chosen("greedy", **needs)

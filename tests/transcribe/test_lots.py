@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from ocrnn.transcribe.lots import WINDOW_COLUMNS, batches, lots, windows
+from ocrnn.transcribe.prepared import Prepared
+from ocrnn.transcribe.stretches import Layout
+
+
+def page(columns: int, cut: int = 0) -> Prepared:
+    """A line of so many columns, of one stretch or of two."""
+    line = np.zeros((1, 40, columns), np.float32)
+    layout = Layout.whole(columns, line, 0, 1.0)
+    if cut:
+        (whole,) = layout.stretches
+        layout = Layout((type(whole)(0, cut, 0, cut, 0, 1.0), type(whole)(cut, columns, cut, columns, cut, 1.0)))
+    return Prepared(0, "x", 1, 1, line, columns, 40, layout)
+
+
+@pytest.mark.parametrize(("jobs", "sizes"), [(1, [1, 4, 16, 16, 16, 16, 16, 15]), (4, [1, 4, 16, 16, 15, 12, 9])])
+def test_lots_grow_and_for_several_jobs_shrink_again(jobs: int, sizes: list[int]) -> None:
+    drawn = list(lots(["x"] * 100, 16, jobs))
+    assert [len(lot) for lot in drawn][: len(sizes)] == sizes
+    assert [number for lot in drawn for number, _ in lot] == list(range(100))
+    pages = [len(lot) for lot in lots(["x.xml"] * 5, 128, jobs)]
+    assert pages[0] == 1 and max(pages) <= 4, "a page counts as many lines"
+    unknown = [len(lot) for lot in lots((x for x in ["x"] * 100), 16, jobs)]
+    assert unknown == [1, 4, 16, 16, 16, 16, 16, 15]
+
+
+def test_a_window_ends_where_memory_does() -> None:
+    pages = [page(WINDOW_COLUMNS // 4) for _ in range(9)]
+    assert [len(window) for window in windows(iter(pages))] == [4, 4, 1]
+    assert list(itertools.chain(*windows(pages))) == pages
+    assert [len(window) for window in windows([page(2 * WINDOW_COLUMNS), *pages[:1]])] == [1, 1]
+    half = dataclasses.replace(
+        page(8), others=(pages[0],), frames=(pages[0],)
+    )  # what may have to be read for a page counts too
+    assert [len(window) for window in windows([half] * 4)] == [2, 2]
+    assert list(windows([])) == []
+
+
+def test_a_batch_is_of_one_width_cut_at_one_place() -> None:
+    window = [page(80), page(96), page(80), page(80, cut=40), Prepared(0, "bad", 1, 1), page(80), page(80, cut=40)]
+    assert list(batches(window, 16)) == [[0, 2, 5], [1], [3, 6]]
+    assert list(batches(window, 2)) == [[0, 2], [5], [1], [3, 6]]
+    wide = [page(20_000)] * 3
+    assert list(batches(wide, 16)) == [[0], [1], [2]]
