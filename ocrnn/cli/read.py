@@ -5,23 +5,23 @@ from __future__ import annotations
 import io
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from ocrnn.cli import options
+from ocrnn.cli.account import Account, write_failures
 from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
-from ocrnn.cli.progress import bar as progress_bar
+from ocrnn.cli.outlet import Outlet, is_folder, is_table, refuse_picture
 from ocrnn.errors import ImageError, OutputError, UsageError
-from ocrnn.folders import is_page_file, is_picture
-from ocrnn.storage import check_place, is_final, make_folder, refusals, whole_file
+from ocrnn.folders import is_page_file
+from ocrnn.storage import check_place, is_final
 from ocrnn.transcribe import parquet
-from ocrnn.transcribe.batch import STDIN, Picture, find, path_list, targets
-from ocrnn.transcribe.output import FILE_SUFFIXES, PLAIN, SINGLE, WITH_ALTERNATIVES, Form, open_sheet, row
+from ocrnn.transcribe.batch import STDIN, Picture, find, path_list
+from ocrnn.transcribe.output import PLAIN, WITH_ALTERNATIVES, Form
 from ocrnn.transcribe.review import MIN_CONF, Review, review_list
 from ocrnn.transcribe.shards import Shard
 
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from ocrnn.transcribe.result import Result
     from ocrnn.transcribe.source import Source
     from ocrnn.transcribe.turning import Turn
-
-Put = Callable[[Picture, "Sequence[Result]"], None]
-"""Writes the pages of one picture, those that could be read."""
-Write = Callable[[bytes], None]
 
 _EMPTY = "standard input is empty; send a picture, or a path on each line"
 
@@ -217,7 +213,7 @@ def command(
     before a hyphen at the line's end are free as well. Patterns know . [] () | ? * + {2,4} and \d \w \s.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which would spin while there is nothing for them
-    table = output is not None and output.lower().endswith(parquet.SUFFIX) and not _is_folder(output)
+    table = is_table(output)
     if table:
         if ctx.get_parameter_source("form") != click.core.ParameterSource.DEFAULT:
             raise UsageError(f"{output}: a .parquet has a form of its own; leave out -f")
@@ -249,80 +245,49 @@ def command(
     share = None if shard is None else Shard.parse(shard, os.environ)
 
     found = find(paths, listed=listed)
-    failed = list(found.problems)
-    if listed == [] and len(paths) > 1:
-        failed.append((STDIN, _EMPTY))
-    if share is not None and share.number > 1:
-        failed = []  # the first share tells what leads nowhere
-    for path, reason in failed:
-        click.echo(f"ocrnn: {path}: {reason}", err=True)
-    if not found.pictures:
+    pictures: Sequence[Picture] = found.pictures
+    # A picture that was named itself, not found in a folder, a list or a tar, needs no path before its text.
+    alone = len(paths) == len(pictures) == 1 and not listed and not os.path.isdir(paths[0]) and not pictures[0].member
+    account = Account(quiet=quiet, verbose=verbose, alone=alone)
+    if share is None or share.number == 1:  # the first share tells what leads nowhere
+        empty = [(STDIN, _EMPTY)] if listed == [] and len(paths) > 1 else []
+        for path, reason in (*found.problems, *empty):
+            account.fail(path, reason)
+    if not pictures:
         if not found.problems:
             reason = _EMPTY if listed == [] else "holds no pictures; give a folder that does"
             click.echo(f"ocrnn: {', '.join(paths)}: {reason}", err=True)
-        ctx.exit(MISUSED if failed or found.problems else NOTHING_TO_READ)
+        ctx.exit(MISUSED if account.failed or found.problems else NOTHING_TO_READ)
 
-    pictures = list(found.pictures)
     page_file = next((picture.path for picture in pictures if is_page_file(picture.path)), None)
     if page_file is not None:
         from ocrnn.data.layout import check_reader
 
         check_reader(page_file)
-    # A picture that was named itself, not found in a folder, a list or a tar, needs no path before its text.
-    alone = len(paths) == len(pictures) == 1 and not listed and not os.path.isdir(paths[0]) and not pictures[0].member
     if share is not None:
         # Many write into one folder, but not into one file.
         failures = failures and share.name(failures)
         review = review and share.name(review)
-        output = output and (output if _is_folder(output) else share.name(output))
-    if failures is not None:
-        _refuse_picture(failures)
-        check_place(failures)
-    if review is not None:
-        _refuse_picture(review)
-        check_place(review)
-    places: dict[Picture, Path] | None = None
-    skipped = 0
-    if form in SINGLE and len(pictures) > 1 and (output is None or not _is_folder(output)):
-        count = len(pictures)
-        raise UsageError(f"-f {form}: a file is about one picture, not {count}; give -o DIR for a file for each")
-    if output is not None:
-        _refuse_picture(output)
-        if _is_folder(output):
-            make_folder(output)
-            every = list(dict.fromkeys(pictures))
-            places = dict(zip(every, targets(every, output, FILE_SUFFIXES[form]), strict=True))
-            own = every if share is None else share.part(every)
-            pictures = [picture for picture in own if overwrite or not os.path.exists(places[picture])]
-            skipped = len(own) - len(pictures)
-        else:
-            if os.path.isfile(output) and not overwrite:
-                raise UsageError(f"{output}: is there already; give --overwrite to replace it")
-            check_place(output)
-            if form not in SINGLE and is_page_file(output) and output in paths:
-                raise UsageError(f"{output}: is read itself; give another -o, or -f page or -f alto to fill it")
-            if form in SINGLE:  # nothing may stand there of a picture that cannot be read
-                places = {pictures[0]: Path(output)}
-    if share is not None and places is None:
-        pictures = list(share.part(pictures))
+        output = output and (output if is_folder(output) else share.name(output))
+    for listing in (failures, review):
+        if listing is not None:
+            refuse_picture(listing)
+            check_place(listing)
+    outlet = Outlet.chosen(output, form, pictures, alone=alone, overwrite=overwrite, named=paths)
+    pictures, there = outlet.due(pictures, share, overwrite=overwrite)
 
-    start = time.perf_counter()
-    read = overruled = 0
+    doubts: Review | None = None
     # A bar and text that share one terminal would write into one another's lines.
-    shown = not quiet and len(pictures) > 1 and (output is not None or not sys.stdout.isatty())
-    bar = progress_bar(len(pictures), "pictures", shown=shown)
-
-    def fail(path: str, reason: str) -> None:
-        failed.append((path, reason))
-        bar.clear()
-        click.echo(f"ocrnn: {path}: {reason}", err=True)
-
+    account.watch(
+        len(pictures), shown=not quiet and len(pictures) > 1 and (output is not None or not sys.stdout.isatty())
+    )
     closing = ExitStack()
     try:
-        # What a run that was stopped has listed stays on the list when it goes on.
-        again = [picture.path for picture in pictures] if skipped else None
-        least = MIN_CONF if min_conf is None else min_conf
-        doubts = None if review is None else closing.enter_context(review_list(review, least, again=again))
+        if review is not None:
+            # What a run that was stopped has listed stays on the list when it goes on.
+            again = [picture.path for picture in pictures] if there else None
+            least = MIN_CONF if min_conf is None else min_conf
+            doubts = closing.enter_context(review_list(review, least, again=again))
         if pictures:
             chosen = _options(
                 model,
@@ -351,68 +316,33 @@ def command(
                 results = _on_cluster(sources, chosen, batch_size, ray_address, jobs)
             else:
                 reader = _open(chosen)
-                if verbose:
-                    opened = time.perf_counter() - start
-                    click.echo(f"ocrnn: model open after {opened:.2f} s, pictures to read: {len(pictures)}", err=True)
+                account.opened(len(pictures))
                 results = reader.read_sources(sources, batch_size=batch_size)
-            with _stream(output, form, alone) if places is None else _folder(places, form) as put:
+            with outlet.open() as put:
                 for picture, pages in zip(pictures, results, strict=True):
-                    errors = [(page, page.outcome) for page in pages if isinstance(page.outcome, ImageError)]
-                    for page, error in errors:
-                        reason = str(error).removeprefix(f"{page.titled(page.name)}: ")
-                        if picture.path == STDIN and reason.startswith("not a picture"):
-                            reason += ", or a list of paths in UTF-8, one on each line"
-                        fail(page.titled(picture.path), reason)
-                    # A file with a page left out would not tell which: with -o DIR it is every page or no file. A line
-                    # of a page has a name, and what was read of the others is worth having.
-                    if (
-                        places is None
-                        or not errors
-                        or any(page.line and not isinstance(page.outcome, ImageError) for page in pages)
-                    ):
+                    errors = account.unreadable(picture, pages)
+                    if outlet.takes(pages):
                         try:
                             if doubts is not None:
                                 _review(doubts, picture, pages)
                             put(picture, pages)
-                            read += not errors
+                            account.read += not errors
                         except OutputError as error:
-                            if places is None or is_final(error):
+                            if outlet.places is None or is_final(error):
                                 raise
-                            fail(picture.path, str(error).removeprefix(f"{picture.path}: "))
-                    for page, reading in ((page, page.outcome) for page in pages):
-                        if isinstance(reading, ImageError):
-                            continue
-                        if reading.several_lines and not quiet:
-                            bar.clear()
-                            warning = "seems to hold several lines of text; cut it into lines first"
-                            click.echo(f"ocrnn: {page.titled(picture.path)}: {warning}", err=True)
-                        free = reading.overruled
-                        if not reading.fits:
-                            freely = f"; freely it reads {free.text!r}" if free is not None else ""
-                            fail(page.titled(picture.path), f"no text fits the constraints{freely}")
-                        elif free is not None:
-                            overruled += 1
-                            if verbose or (alone and not quiet):
-                                bar.clear()
-                                both = f"{reading.text!r}, freely {free.text!r} (cost {free.cost:.1f})"
-                                click.echo(f"ocrnn: {page.titled(picture.path)}: {both}", err=True)
-                    bar.update()
-        elif output is not None and places is None:
-            with _stream(output, form, alone):
+                            account.fail(picture.path, str(error).removeprefix(f"{picture.path}: "))
+                    account.remark(picture, pages)
+                    account.advance()
+        elif output is not None and outlet.places is None:
+            with outlet.open():
                 pass  # a share of nothing is a file too: it says that nothing is missing
     finally:
-        bar.close()
+        account.close()
         closing.close()
         if failures is not None:
-            _write_failures(failures, failed)
-    if overruled and not quiet and not alone:
-        click.echo(f"ocrnn: {overruled} texts are not what the picture alone reads as; -f json has both", err=True)
-    if verbose or (not quiet and (doubts is not None or (not alone and (failed or skipped or sys.stderr.isatty())))):
-        seconds = time.perf_counter() - start
-        doubtful = "" if doubts is None else f", {doubts.doubtful} doubtful"
-        told = f"{read} read, {skipped} there already, {len(failed)} failed{doubtful}"
-        click.echo(f"ocrnn: {told}, {seconds:.1f} s, {read / seconds:.0f} lines/s", err=True)
-    if failed:
+            write_failures(failures, account.failed)
+    account.sum_up(skipped=len(there), doubtful=None if doubts is None else doubts.doubtful)
+    if account.failed:
         ctx.exit(FAILED)
 
 
@@ -427,18 +357,6 @@ def _decoder(
         if decoder == "greedy":
             raise UsageError(f"{option}: belongs to the beam; leave out --decoder greedy")
     return decoder or ("beam" if any(given.values()) else "greedy")
-
-
-def _refuse_picture(path: str) -> None:
-    """Keep `-o line.png` from taking a picture's place by a slip of the fingers."""
-    if is_picture(path) and not os.path.isdir(path):
-        raise UsageError(f"{path}: is named like a picture; name a text file or a folder to write to")
-
-
-def _is_folder(output: str) -> bool:
-    if os.path.exists(output):
-        return os.path.isdir(output)
-    return output.endswith(("/", os.sep)) or not os.path.splitext(output)[1]
 
 
 def _options(
@@ -514,56 +432,7 @@ class _Sources:
                 yield io.BytesIO(self._stdin) if picture.path == STDIN else picture.path
 
 
-@contextmanager
-def _stream(output: str | None, form: Form, alone: bool) -> Iterator[Put]:
-    """Everything in one document: a file, or standard output."""
-    place: AbstractContextManager[Write] = _stdout() if output is None else whole_file(output)
-    with place as write:
-        table = output is not None and output.lower().endswith(parquet.SUFFIX)
-        sheet = parquet.ParquetSheet(write) if table else open_sheet(write, form, alone=alone)
-        try:
-            yield lambda picture, pages: sheet.add(picture.path, pages)
-        finally:
-            sheet.close()
-
-
-@contextmanager
-def _folder(places: dict[Picture, Path], form: Form) -> Iterator[Put]:
-    """A document for each picture, with its text alone in the form "text": the file name says whose it is."""
-
-    def put(picture: Picture, pages: Sequence[Result]) -> None:
-        with refusals(places[picture]):
-            places[picture].parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(places[picture]) as write:
-            sheet = open_sheet(write, form, alone=True)
-            sheet.add(picture.path, pages)
-            sheet.close()
-
-    yield put
-
-
 def _review(doubts: Review, picture: Picture, pages: Sequence[Result]) -> None:
     for page in pages:
         if not isinstance(page.outcome, ImageError):
             doubts.add(page.titled(picture.path), page.outcome)
-
-
-@contextmanager
-def _stdout() -> Iterator[Write]:
-    """Standard output without a buffer: each line is there when it is read, and a full disk shows at once."""
-    stream = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
-
-    def write(data: bytes) -> None:
-        rest = memoryview(data)
-        with refusals("standard output"):
-            while rest:
-                rest = rest[stream.write(rest) or 0 :]
-
-    yield write
-
-
-def _write_failures(path: str, failed: Sequence[tuple[str, str]]) -> None:
-    """Path, tab and reason of each failure; an empty file says that all was read."""
-    with whole_file(path) as write:
-        for name, reason in failed:
-            write(row(name, reason).encode("utf-8", "surrogateescape"))

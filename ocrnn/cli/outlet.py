@@ -1,0 +1,155 @@
+"""Where texts go: one document of all pictures, in a file or on standard output, or a file for each in a folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ocrnn.errors import ImageError, UsageError
+from ocrnn.folders import is_page_file, is_picture
+from ocrnn.storage import check_place, make_folder, refusals, whole_file
+from ocrnn.transcribe import parquet
+from ocrnn.transcribe.batch import Picture, targets
+from ocrnn.transcribe.output import FILE_SUFFIXES, SINGLE, Form, open_sheet
+
+if TYPE_CHECKING:
+    from ocrnn.transcribe.result import Result
+    from ocrnn.transcribe.shards import Shard
+
+Put = Callable[[Picture, "Sequence[Result]"], None]
+"""Writes the pages of one picture, those that could be read."""
+Write = Callable[[bytes], None]
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """A document in a file or, without `output`, on standard output; with `places` a file for each picture.
+
+    With `alone` the text needs no path before it.
+    """
+
+    output: str | None
+    form: Form
+    alone: bool
+    places: Mapping[Picture, Path] | None = None
+
+    @classmethod
+    def chosen(
+        cls,
+        output: str | None,
+        form: Form,
+        pictures: Sequence[Picture],
+        *,
+        alone: bool,
+        overwrite: bool,
+        named: Collection[str] = (),
+    ) -> Outlet:
+        """The outlet for some pictures, before the first of them is read; a folder is made.
+
+        `named` are the paths that were given to be read. Raises UsageError or OutputError for what cannot be written.
+        """
+        if form in SINGLE and len(pictures) > 1 and (output is None or not is_folder(output)):
+            count = len(pictures)
+            raise UsageError(f"-f {form}: a file is about one picture, not {count}; give -o DIR for a file for each")
+        if output is None:
+            return cls(None, form, alone)
+        refuse_picture(output)
+        if is_folder(output):
+            make_folder(output)
+            every = list(dict.fromkeys(pictures))
+            return cls(output, form, alone, dict(zip(every, targets(every, output, FILE_SUFFIXES[form]), strict=True)))
+        if os.path.isfile(output) and not overwrite:
+            raise UsageError(f"{output}: is there already; give --overwrite to replace it")
+        check_place(output)
+        if form not in SINGLE and is_page_file(output) and output in named:
+            raise UsageError(f"{output}: is read itself; give another -o, or -f page or -f alto to fill it")
+        # Nothing may stand there of a picture that cannot be read.
+        return cls(output, form, alone, {pictures[0]: Path(output)} if form in SINGLE else None)
+
+    def due(
+        self, pictures: Sequence[Picture], share: Shard | None, *, overwrite: bool
+    ) -> tuple[Sequence[Picture], Sequence[Picture]]:
+        """Of the pictures, or a share of them, those to read, and those whose file is there already."""
+        if self.places is not None and self.output is not None and is_folder(self.output):
+            every = list(self.places)
+            own = every if share is None else share.part(every)
+            there = [] if overwrite else [picture for picture in own if os.path.exists(self.places[picture])]
+            known = set(there)
+            return [picture for picture in own if picture not in known], there
+        return (pictures if share is None or self.places is not None else share.part(pictures)), ()
+
+    def takes(self, pages: Sequence[Result]) -> bool:
+        """Whether anything is written of a picture with these pages.
+
+        A file with a page left out would not tell which: with a file for each it is every page or no file. A line of a
+        page has a name, and what was read of the others is worth having.
+        """
+        read = [page for page in pages if not isinstance(page.outcome, ImageError)]
+        return self.places is None or len(read) == len(pages) or any(page.line for page in read)
+
+    def open(self) -> AbstractContextManager[Put]:
+        """Open it for as long as pictures come."""
+        return self._stream() if self.places is None else self._files(self.places)
+
+    @contextmanager
+    def _stream(self) -> Iterator[Put]:
+        """Everything in one document."""
+        place: AbstractContextManager[Write] = _stdout() if self.output is None else whole_file(self.output)
+        with place as write:
+            table = is_table(self.output)
+            sheet = parquet.ParquetSheet(write) if table else open_sheet(write, self.form, alone=self.alone)
+            try:
+                yield lambda picture, pages: sheet.add(picture.path, pages)
+            finally:
+                sheet.close()
+
+    @contextmanager
+    def _files(self, places: Mapping[Picture, Path]) -> Iterator[Put]:
+        """A document for each picture, with its text alone in the form "text": the file name says whose it is."""
+
+        def put(picture: Picture, pages: Sequence[Result]) -> None:
+            with refusals(places[picture]):
+                places[picture].parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(places[picture]) as write:
+                sheet = open_sheet(write, self.form, alone=True)
+                sheet.add(picture.path, pages)
+                sheet.close()
+
+        yield put
+
+
+def is_folder(output: str) -> bool:
+    """Whether -o means a folder: one that is there, or a name with a slash at its end or without a suffix."""
+    if os.path.exists(output):
+        return os.path.isdir(output)
+    return output.endswith(("/", os.sep)) or not os.path.splitext(output)[1]
+
+
+def is_table(output: str | None) -> bool:
+    """Whether -o means a Parquet file."""
+    return output is not None and output.lower().endswith(parquet.SUFFIX) and not is_folder(output)
+
+
+def refuse_picture(path: str) -> None:
+    """Keep `-o line.png` from taking a picture's place by a slip of the fingers."""
+    if is_picture(path) and not os.path.isdir(path):
+        raise UsageError(f"{path}: is named like a picture; name a text file or a folder to write to")
+
+
+@contextmanager
+def _stdout() -> Iterator[Write]:
+    """Standard output without a buffer: each line is there when it is read, and a full disk shows at once."""
+    stream = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+
+    def write(data: bytes) -> None:
+        rest = memoryview(data)
+        with refusals("standard output"):
+            while rest:
+                rest = rest[stream.write(rest) or 0 :]
+
+    yield write
