@@ -74,9 +74,12 @@ def test_every_command_in_the_readme_parses(readme: str, tmp_path: Path, monkeyp
     assert len(calls) > 12
     for call in calls:
         name, *arguments = shlex.split(call.partition(" > ")[0].removeprefix("ocrnn "))
-        command = program.get_command(click.Context(program), name)
+        above = click.Context(
+            program, **program.context_settings
+        )  # its names of --help go down, and commands keep them
+        command = program.get_command(above, name)
         assert command is not None, call
-        command.make_context(name, arguments)
+        command.make_context(name, arguments, parent=above)
 
 
 def test_every_command_is_in_the_readme(readme: str) -> None:

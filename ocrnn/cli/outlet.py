@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.folders import is_page_file, is_picture
-from ocrnn.storage import check_place, make_folder, refusals, whole_file
+from ocrnn.storage import Write, check_place, make_folder, refusals, whole_file
 from ocrnn.transcribe import parquet
 from ocrnn.transcribe.batch import Picture, targets
 from ocrnn.transcribe.output import FILE_SUFFIXES, SINGLE, Form, open_sheet
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Put = Callable[[Picture, "Sequence[Result]"], None]
 """Writes the pages of one picture, those that could be read."""
-Write = Callable[[bytes], None]
 
 
 @dataclass(frozen=True)
