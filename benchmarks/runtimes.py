@@ -59,8 +59,8 @@ def main() -> None:
         clock, of = time.process_time, "of one core"
         readers = {
             executor(graph, "cpu"): Reader(open_model(graph, threads=1, device="cpu"), jobs=1),
-            "OpenVINO, float32": Reader(OpenVinoModel(graph, spec, numbers="f32"), jobs=1),
-            "OpenVINO, bf16": Reader(OpenVinoModel(graph, spec, numbers="bf16"), jobs=1),
+            "OpenVINO, float32": Reader(OpenVinoModel(graph.read_bytes(), spec, numbers="f32"), jobs=1),
+            "OpenVINO, bf16": Reader(OpenVinoModel(graph.read_bytes(), spec, numbers="bf16"), jobs=1),
         }
     figures: dict[str, Any] = {"amx": is_fastest(), "rounds": options.rounds, "sets": {}}
     rows, differences = [], []

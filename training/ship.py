@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Put a trained model into the package with its card: weights to train on, and eight bits to read with.
 
-usage: ship.py BEST.safetensors latin --calibrate DIR [--accurate --language latin.lm]
+usage: ship.py BEST.safetensors latin --calibrate DIR [--further OTHER.safetensors]... [--accurate --language latin.lm]
 
 The card is `NAME.json` beside this file: data, licence, weaknesses; `card.py` adds the scores once they are measured.
 --calibrate fits the confidence on labelled lines that the model has not learned from, 5,000 of them or more
 (`ocrnn synth -n 5000` with another seed), once for the weights and once for the eight bits, and for either file to read
 with once more on those that it looks at again. --accurate also writes NAME-accurate.onnx: the same weights in real
 numbers, which look again at lines that they are not sure of, and know then the language that `language.py` made.
+--further gives either file another network for what it looks at again, in eight bits.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from onnx import ModelProto
 from onnx.helper import set_model_props
@@ -27,7 +29,8 @@ from onnx.helper import set_model_props
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.evaluation.calibration import Calibration, calibrate
 from ocrnn.model.export import build_graph, calibrated, save_graph
-from ocrnn.model.file import KEY
+from ocrnn.model.file import KEY, packed
+from ocrnn.model.network import Network
 from ocrnn.model.quantise import draw_lines, quantise
 from ocrnn.model.runtime import OnnxModel, TorchModel, open_model
 from ocrnn.model.weights import load_weights, save_weights
@@ -40,6 +43,8 @@ _LINES = 5000
 WORD_DOUBT = 0.15
 """Words below this are looked at again: of captchas that leaves 10 % of errors for 17, of street scenes 22 for 30, and
 receipts and forms take a twentieth more time; with 0.3 they take three."""
+LINE_DOUBT = 0.001
+"""Any line below this is looked at again, which in print is one of some hundred, and in hands nearly each."""
 DOUBT = 0.85
 """Of the real lines of thirteen sets that were read surer than this, 92 % were right."""
 LANGUAGE_WEIGHT = 0.45
@@ -52,6 +57,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("name")
     parser.add_argument("--calibrate", type=Path, required=True)
+    parser.add_argument("--further", type=Path, action="append", default=[])
     parser.add_argument("--accurate", action="store_true")
     parser.add_argument("--language", type=Path)
     arguments = parser.parse_args()
@@ -60,8 +66,9 @@ def main() -> None:
     network, spec = load_weights(arguments.weights)
     card = json.loads((HERE / f"{arguments.name}.json").read_text(encoding="utf-8"))
     about = {"name": arguments.name, "date": date.today().isoformat(), **card}
-    spec = dataclasses.replace(spec, about=about, word_doubt=WORD_DOUBT)
+    spec = dataclasses.replace(spec, about=about, doubt=LINE_DOUBT, word_doubt=WORD_DOUBT)
     lines = read_labels(arguments.calibrate).samples
+    further = [_further(path, spec, lines) for path in arguments.further]
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)
     if arguments.accurate:
@@ -70,23 +77,38 @@ def main() -> None:
             spec,
             doubt=DOUBT,
             word_doubt=DOUBT,
+            thorough=True,
             language=base64.b64encode(arguments.language.read_bytes()).decode(),
             language_weight=LANGUAGE_WEIGHT,
             about={**spec.about, "name": name},
         )
-        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx")
-    # Eight bits read more than twice as fast; what that costs is in the lab book. They are as sure as they are.
-    graph = quantise(build_graph(network, spec), draw_lines(spec.line_format))
-    shipped = MODELS / f"{arguments.name}.onnx"
-    save_graph(graph, shipped)
-    fitted = calibrate(open_model(shipped, device="cpu"), lines, most=_LINES)
-    power = _save(graph, _calibrated(spec, fitted), lines, shipped)
+        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", further)
+    graph, fitted = _eight_bits(network, spec, lines)
+    power = _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
     save_weights(MODELS / f"{arguments.name}.safetensors", network, dataclasses.replace(spec, again_power=power))
 
 
-def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path) -> float:
+def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample]) -> bytes:
+    """Another network for second looks, as the file to read with that it would be: whoever brings it tells the rest."""
+    network, spec = load_weights(weights)
+    if spec.charset != own.charset:
+        raise SystemExit(f"{weights}: reads other characters; give weights of the same charset")
+    graph, fitted = _eight_bits(network, dataclasses.replace(spec, about={}), lines)
+    set_model_props(graph, {KEY: dataclasses.replace(spec, about={}, temperature=fitted.temperature).to_json()})
+    return bytes(calibrated(graph).SerializeToString(deterministic=True))
+
+
+def _eight_bits(network: Network, spec: ModelSpec, lines: Sequence[Sample]) -> tuple[ModelProto, Calibration]:
+    """The network in eight bits, and how sure it is: twice as fast, as the lab book has it, and not as sure."""
+    graph = quantise(build_graph(network, spec), draw_lines(spec.line_format))
+    with TemporaryDirectory() as folder:
+        save_graph(graph, Path(folder) / "eight.onnx")
+        return graph, calibrate(open_model(Path(folder) / "eight.onnx", device="cpu"), lines, most=_LINES)
+
+
+def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path, further: Sequence[bytes]) -> float:
     """Write a model to read with, its temperature inside; the power of its second look is told, and given back."""
-    set_model_props(graph, {KEY: spec.to_json()})
+    set_model_props(graph, {KEY: spec.to_json(), **packed(further)})
     graph = calibrated(graph)
     spec = dataclasses.replace(spec, temperature=1.0)
     save_graph(graph, path)
@@ -95,7 +117,7 @@ def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Pat
     model.spec = dataclasses.replace(spec, again_power=1.0)
     power, again = second_look(model, lines, most=_LINES // 2, jobs=os.cpu_count() or 1)
     print(f"{path.name}: {again} of {min(len(lines), _LINES // 2)} lines looked at again, power {power}")
-    set_model_props(graph, {KEY: dataclasses.replace(spec, again_power=power).to_json()})
+    set_model_props(graph, {KEY: dataclasses.replace(spec, again_power=power).to_json(), **packed(further)})
     save_graph(graph, path)
     return power
 

@@ -7,9 +7,11 @@ completion and the first refusal of a wrong file wait for neither ONNX Runtime n
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +20,8 @@ from ocrnn.spec import ModelSpec
 
 KEY = "ocrnn"
 """Metadata key of the spec."""
+FURTHER = "ocrnn.further"
+"""Metadata key of further networks, of .onnx alone: the files that they would be, each a line of base64."""
 SUFFIXES = (".onnx", ".safetensors")
 """File name endings of models."""
 
@@ -36,19 +40,42 @@ def header(path: Path) -> ModelSpec:
     """
     try:
         with path.open("rb") as file:
-            text = _description(path, file)
+            return _spec(path, file, os.fstat(file.fileno()).st_size)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; check the path, or see `ocrnn models`") from None
     except IsADirectoryError:
         raise ModelError(f"{path}: is a folder; name the model file in it") from None
     except OSError as fault:
         raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
-    except _Damaged as fault:
-        raise damaged(path, str(fault)) from None
-    try:
-        return ModelSpec.from_json(text, name=str(path))
-    except (ArithmeticError, ValueError, RecursionError) as fault:
-        raise damaged(path, f"its description cannot be used: {fault}") from None
+
+
+def further(path: Path, own: ModelSpec) -> list[tuple[ModelSpec, bytes]]:
+    """The networks that a model file brings beside its own, for second looks: spec and .onnx of each, unopened.
+
+    `own` is the spec in the file's header, which was read before. Raises ModelError for a network that is none, or one
+    that reads other characters.
+    """
+    if path.suffix.lower() != ".onnx":
+        return []
+    with path.open("rb") as file:
+        text = _onnx_metadata(file, os.fstat(file.fileno()).st_size, FURTHER)
+    networks = []
+    for line in (text or "").split():
+        try:
+            content = base64.b64decode(line, validate=True)
+        except ValueError:
+            raise damaged(path, "a further network in it cannot be used") from None
+        spec = _spec(path, io.BytesIO(content), len(content))
+        if spec.charset != own.charset:
+            raise damaged(path, "a further network in it reads other characters")
+        networks.append((spec, content))
+    return networks
+
+
+def packed(networks: Iterable[bytes]) -> dict[str, str]:
+    """The metadata of an .onnx that brings further networks, each given as the .onnx that it would be."""
+    text = "\n".join(base64.b64encode(content).decode() for content in networks)
+    return {FURTHER: text} if text else {}
 
 
 def damaged(path: Path, fault: str) -> ModelError:
@@ -56,9 +83,18 @@ def damaged(path: Path, fault: str) -> ModelError:
     return ModelError(f"{path}: the model file is damaged ({' '.join(fault.split())}); fetch or export it again")
 
 
-def _description(path: Path, file: BinaryIO) -> str:
+def _spec(path: Path, file: BinaryIO, size: int) -> ModelSpec:
+    """The spec in the bytes of a model; ModelError, which calls it by the path, where there is none."""
+    try:
+        return ModelSpec.from_json(_description(path, file, size), name=str(path))
+    except _Damaged as fault:
+        raise damaged(path, str(fault)) from None
+    except (ArithmeticError, ValueError, RecursionError) as fault:
+        raise damaged(path, f"its description cannot be used: {fault}") from None
+
+
+def _description(path: Path, file: BinaryIO, size: int) -> str:
     """The JSON text a model file carries; ModelError or _Damaged where there is none."""
-    size = os.fstat(file.fileno()).st_size
     start = file.read(4)
     if not start:
         raise ModelError(f"{path}: the model file is empty; fetch or export it again")
@@ -68,14 +104,15 @@ def _description(path: Path, file: BinaryIO) -> str:
     if suffix not in SUFFIXES:
         raise ModelError(f"{path}: is neither {' nor '.join(SUFFIXES)}; {_MADE_BY}")
     file.seek(0)
-    metadata = _onnx_metadata(file, size) if suffix == ".onnx" else _safetensors_metadata(file, size)
-    if KEY not in metadata:
+    read = _onnx_metadata if suffix == ".onnx" else _safetensors_metadata
+    text = read(file, size, KEY)
+    if text is None:
         raise ModelError(f"{path}: not an ocrnn model; {_MADE_BY}")
-    return metadata[KEY]
+    return text
 
 
-def _safetensors_metadata(file: BinaryIO, size: int) -> dict[str, str]:
-    """The `__metadata__` of a safetensors file: eight bytes of length, JSON of that length, tensors."""
+def _safetensors_metadata(file: BinaryIO, size: int, key: str) -> str | None:
+    """A value in the `__metadata__` of a safetensors file: eight bytes of length, JSON of that length, tensors."""
     length = int.from_bytes(file.read(8), "little")
     if length > size - 8:
         raise _Damaged("its header is cut short")
@@ -89,7 +126,8 @@ def _safetensors_metadata(file: BinaryIO, size: int) -> dict[str, str]:
         raise _Damaged("its header is not that of a safetensors file") from None
     if cut:
         raise _Damaged("it is cut short")
-    return dict(metadata) if strings else {}
+    value = metadata.get(key) if strings else None
+    return None if value is None else str(value)
 
 
 # An ONNX file is a protobuf `ModelProto`; its field 14, `metadata_props`, repeats `StringStringEntryProto` with
@@ -100,20 +138,27 @@ _METADATA, _ENTRY_KEY, _ENTRY_VALUE = 14, 1, 2
 _MOST_FIELDS = 10_000  # real files have some ten; a hostile one may not keep us counting two-byte fields for minutes
 
 
-def _onnx_metadata(file: BinaryIO, size: int) -> dict[str, str]:
-    """The `metadata_props` of an ONNX file."""
-    metadata = {}
+def _onnx_metadata(file: BinaryIO, size: int, key: str) -> str | None:
+    """A value in the `metadata_props` of an ONNX file; the last where there are several, as in a protobuf map."""
+    value = None
     for number, start, length in _fields(file, size):
         if number != _METADATA:
             continue
-        entry = {_ENTRY_KEY: b"", _ENTRY_VALUE: b""}
-        for part, _, part_length in _fields(file, start + length):
-            entry[part] = file.read(part_length)
+        entry = {_ENTRY_KEY: (0, 0), _ENTRY_VALUE: (0, 0)}
+        for part, at, part_length in _fields(file, start + length):
+            entry[part] = (at, part_length)
         try:
-            metadata[entry[_ENTRY_KEY].decode()] = entry[_ENTRY_VALUE].decode()
+            if _part(file, *entry[_ENTRY_KEY]) == key:  # a further network is a thousand times as long as a spec
+                value = _part(file, *entry[_ENTRY_VALUE])
         except UnicodeDecodeError:
             raise _Damaged("its metadata are not UTF-8") from None
-    return metadata
+        file.seek(start + length)
+    return value
+
+
+def _part(file: BinaryIO, start: int, length: int) -> str:
+    file.seek(start)
+    return file.read(length).decode()
 
 
 def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int, int]]:

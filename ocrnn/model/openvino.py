@@ -7,16 +7,19 @@ makes of the convolutions around them changes 4 % of the frames. So a model in e
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ocrnn.model.reals import in_real_numbers
 from ocrnn.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from ocrnn.model.runtime import Model
 
 Array = npt.NDArray[np.float32]
 Precision = Literal["f32", "bf16"]
@@ -63,18 +66,28 @@ class OpenVinoModel:
     """
 
     def __init__(
-        self, path: Path, spec: ModelSpec, *, threads: int = 1, jobs: int = 1, numbers: Precision | None = None
+        self,
+        graph: bytes,
+        spec: ModelSpec,
+        *,
+        threads: int = 1,
+        jobs: int = 1,
+        numbers: Precision | None = None,
+        further: Sequence[Model] = (),
     ) -> None:
-        """Open a graph for `jobs` calls of `infer` at a time, on `threads` cores each, in `precision()` unless told.
+        """Open a stored graph for `jobs` calls of `infer` at a time, on `threads` cores each, in `precision()` or so.
+
+        `further` are the models that it brings for second looks.
 
         Raises ImportError where OpenVINO is not installed or broken, RuntimeError for a graph that it cannot read.
         """
         import openvino
 
         self.spec = spec
+        self.further = further
         core = openvino.Core()
         self._compiled: Any = core.compile_model(
-            core.read_model(in_real_numbers(path.read_bytes())),
+            core.read_model(in_real_numbers(graph)),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": numbers or precision(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,7 +34,10 @@ _MOST_THREADS = 8
 
 
 class Model(Protocol):
-    """Anything that turns prepared lines into log-probabilities."""
+    """Anything that turns prepared lines into log-probabilities.
+
+    It may have `further` models beside, of the same charset and each calibrated by itself, for second looks.
+    """
 
     @property
     def spec(self) -> ModelSpec:
@@ -62,13 +68,12 @@ def open_model(
     devices.check(device, path)
     if spec.language:
         _check_language(path, spec)
-    model: Model
     if path.suffix.lower() != ".onnx":
-        model = _torch_model(path, threads, device)
-    elif _takes_openvino(device):
-        model = _openvino_model(path, spec, threads, jobs)
+        model: Model = _torch_model(path, threads, device)
     else:
-        model = OnnxModel(path, spec, threads, device)
+        opened = partial(_onnx_model, path, threads=threads, jobs=jobs, device=device)
+        later = [_Later(other, partial(opened, other, content)) for other, content in file.further(path, spec)]
+        model = opened(spec, _content(path), further=later)
     _prove(path, model)
     return model
 
@@ -154,10 +159,21 @@ def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
 class OnnxModel:
     """A model that ONNX Runtime executes; on a GPU in real numbers, and then alone and in company but for rounding."""
 
-    def __init__(self, path: Path, spec: ModelSpec, threads: int | None = None, device: Device = "cpu") -> None:
+    def __init__(
+        self,
+        path: Path,
+        spec: ModelSpec,
+        threads: int | None = None,
+        device: Device = "cpu",
+        *,
+        content: bytes | None = None,
+        further: Sequence[Model] = (),
+    ) -> None:
+        """Open a model file, or `content` that came out of it; `further` are the models it brings for second looks."""
         import onnxruntime
 
         self.spec = spec
+        self.further = further
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or min(free_cores(), _MOST_THREADS)
         options.inter_op_num_threads = 1
@@ -168,11 +184,10 @@ class OnnxModel:
         options.log_severity_level = 4  # whatever goes wrong is raised, and said once, by us
         try:
             # From bytes: the file cannot refer to others beside it.
-            self._session = devices.session(path.read_bytes(), options, device)
-        except UsageError:  # it is the GPU that is at fault
+            graph = _content(path) if content is None else content
+            self._session = devices.session(graph, options, device)
+        except (ModelError, UsageError):  # that names what is at fault: the path, or the GPU
             raise
-        except OSError as fault:
-            raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
         except Exception as fault:  # ONNX Runtime's errors have no common base but this one
             raise file.damaged(path, str(fault)) from None
         lines, answers = self._session.get_inputs(), self._session.get_outputs()
@@ -214,17 +229,52 @@ class TorchModel:
         return array
 
 
+class _Later:
+    """A model that is opened when it is first asked: most pictures leave no doubt."""
+
+    def __init__(self, spec: ModelSpec, opened: Callable[[], Model]) -> None:
+        self.spec = spec
+        self._opened: Callable[[], Model] | None = opened
+        self._lock = threading.Lock()
+
+    def infer(self, images: Array) -> Array:
+        with self._lock:
+            if self._opened is not None:
+                self._model, self._opened = self._opened(), None
+        return self._model.infer(images)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
+
+
 def _takes_openvino(device: Device) -> bool:
     return device == "auto" and openvino.is_installed() and openvino.is_fastest()
 
 
-def _openvino_model(path: Path, spec: ModelSpec, threads: int | None, jobs: int) -> Model:
-    """Open with OpenVINO; where it fails ONNX Runtime, and one line that says so."""
+def _onnx_model(
+    path: Path,
+    spec: ModelSpec,
+    content: bytes,
+    *,
+    threads: int | None,
+    jobs: int,
+    device: Device,
+    further: Sequence[Model] = (),
+) -> Model:
+    """Open what a file holds, with OpenVINO where that is best; where that fails ONNX Runtime, and a line says so."""
+    onnx_runtime = partial(OnnxModel, path, spec, threads, content=content, further=further)
+    if not _takes_openvino(device):
+        return onnx_runtime(device=device)
+    cores = threads or min(free_cores(), _MOST_THREADS)
     try:
-        return openvino.OpenVinoModel(path, spec, threads=threads or min(free_cores(), _MOST_THREADS), jobs=jobs)
+        return openvino.OpenVinoModel(content, spec, threads=cores, jobs=jobs, further=further)
     except Exception as fault:  # a broken package may raise anything when it is imported
         told = " ".join(str(fault).split()) or type(fault).__name__
-        model = OnnxModel(path, spec, threads)  # which says more clearly what is wrong with the file, if it is that
+        model = onnx_runtime()  # which says more clearly what is wrong with the file, if it is that
         import logging
 
         log = logging.getLogger("ocrnn")

@@ -44,6 +44,10 @@ class _Told:
     spec: ModelSpec
     model: Model
 
+    @property
+    def further(self) -> Sequence[Model]:
+        return getattr(self.model, "further", ())
+
     def infer(self, images: Array) -> Array:
         return self.model.infer(images)
 

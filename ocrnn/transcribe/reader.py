@@ -28,7 +28,7 @@ from ocrnn.transcribe.result import Result
 from ocrnn.transcribe.scribe import Scribe
 from ocrnn.transcribe.source import Counted, Source, name_of
 from ocrnn.transcribe.turning import Turn
-from ocrnn.transcribe.views import in_doubt
+from ocrnn.transcribe.views import by_network, in_doubt
 
 if TYPE_CHECKING:
     from ocrnn.model.device import Device
@@ -65,6 +65,7 @@ class Reader:
     ) -> None:
         """Read with an open model, or anything that has its `spec` and `infer`.
 
+        Models that it has as `further` take part in second looks.
         `jobs` is how many threads `read_many` reads with, side by side; `infer` is then called from all of them.
         `alternatives` is how many further texts each reading brings, and further characters each character; they come
         from the beam, which is then at least one wider than their number. `allow` and `block` hold characters and
@@ -93,6 +94,7 @@ class Reader:
             lm_weight=lm_weight,
         )
         self.model = model
+        self._networks = (model, *getattr(model, "further", ()))
         self._search = Search.chosen(decoder, beam_width=beam_width, alternatives=alternatives, guides=guides)
         self._opener = Opener(model.spec, turn, frames, max_pixels)
         self._scribe = Scribe(model.spec, self._search, parts=parts)
@@ -263,21 +265,33 @@ class Reader:
 
     def _look_again(self, window: Sequence[Prepared], outcomes: list[Reading | ImageError], batch_size: int) -> None:
         """Read doubtful pages again in several views each, and put down as their outcome what these agree on."""
-        looks: dict[int, list[Prepared]] = {}
+        looks: dict[int, list[list[Prepared]]] = {}  # by position, then by network
         columns = 0
+        spec = self.model.spec
         for position, (page, outcome) in enumerate(zip(window, outcomes, strict=True)):
             if isinstance(outcome, Reading) and page.picture is not None:
                 seen = next(turn for turn in (page, *page.others) if turn.turned_deg == outcome.turned_deg)
                 assert seen.picture is not None  # kept of all turns of a page alike
-                if in_doubt(outcome, seen.picture, self.model.spec):
-                    looks[position] = [seen, *seen.views(self.model.spec)]
-                    columns += sum(look.columns for look in looks[position])
+                if in_doubt(outcome, seen.picture, spec):
+                    views = [seen, *seen.views(spec)]
+                    shared = by_network(len(views), len(self._networks), thorough=spec.thorough)
+                    looks[position] = [[views[view] for view in its] for its in shared]
+                    columns += sum(look.columns for its in looks[position] for look in its)
             if looks and (columns >= WINDOW_COLUMNS or position == len(window) - 1):
-                lines = iter(self._log_probs([look for its in looks.values() for look in its], batch_size))
-                for at, its in looks.items():
-                    outcomes[at] = self._scribe.fused(its, [*itertools.islice(lines, len(its))], again=True)
+                for at, reading in self._agreed(looks, batch_size):
+                    outcomes[at] = reading
                 looks.clear()
                 columns = 0
+
+    def _agreed(self, looks: dict[int, list[list[Prepared]]], batch_size: int) -> Iterator[tuple[int, Reading]]:
+        """What the views of each of some pages agree on, from those that each network reads, at the page's number."""
+        lines: dict[int, list[LogProbs]] = {at: [] for at in looks}
+        for network, model in enumerate(self._networks):
+            read = iter(self._log_probs([look for its in looks.values() for look in its[network]], batch_size, model))
+            for at, its in looks.items():
+                lines[at] += itertools.islice(read, len(its[network]))
+        for at, its in looks.items():
+            yield at, self._scribe.fused([*itertools.chain(*its)], lines[at], again=True)
 
     def _outcomes(self, window: Sequence[Prepared], batch_size: int) -> list[Reading | ImageError]:
         """What becomes of each of some pages, all as they are turned."""
@@ -296,11 +310,11 @@ class Reader:
         """One reading of several pictures of one line."""
         return replace(self._scribe.fused(shots, self._log_probs(shots, BATCH_SIZE)), frames=len(shots))
 
-    def _log_probs(self, pages: Sequence[Prepared], batch_size: int) -> list[LogProbs]:
-        """Calibrated log-probabilities (T, C) of each of some pages that have a line."""
+    def _log_probs(self, pages: Sequence[Prepared], batch_size: int, model: Model | None = None) -> list[LogProbs]:
+        """Calibrated log-probabilities (T, C) of each of some pages that have a line, by a further model if given."""
         lines: dict[int, LogProbs] = {}
         for batch in batches(pages, batch_size):
             images = np.stack([pages[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
-            log_probs = stretches.posteriors(self.model, images, pages[batch[0]].layout.bounds)  # (T, N, C)
+            log_probs = stretches.posteriors(model or self.model, images, pages[batch[0]].layout.bounds)  # (T, N, C)
             lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
         return [lines[position] for position in range(len(pages))]

@@ -96,6 +96,15 @@ def views(grey: Grey) -> Iterator[View]:
         yield from (_upright(text, lean) for lean in _LEANS)
 
 
+def by_network(views: int, networks: int, *, thorough: bool) -> list[list[int]]:
+    """Which of some views, the picture as it is the first of them, each of some networks reads.
+
+    The first is for all networks, and each of the others for one of them in turn; where they are to be `thorough`, for
+    all of them too.
+    """
+    return [[view for view in range(views) if thorough or not view or view % networks == n] for n in range(networks)]
+
+
 def _threshold(height: int, width: int, spec: ModelSpec) -> float:
     return max(spec.doubt, spec.word_doubt if width <= _WORD * height else 0.0)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -12,7 +13,9 @@ import onnx
 import pytest
 import torch
 
+from ocrnn.charset import Charset
 from ocrnn.errors import ModelError
+from ocrnn.model import file
 from ocrnn.model.file import header
 from ocrnn.spec import FORMAT, ModelSpec
 
@@ -161,3 +164,40 @@ def test_header_imports_no_engine(suffix: str, stored: dict[str, Path]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, stored[suffix]], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def bringing(stored: Path, path: Path, *networks: bytes) -> Path:
+    """The model with further networks in it."""
+    graph = onnx.load(stored)
+    onnx.helper.set_model_props(graph, {"ocrnn": header(stored).to_json(), **file.packed(networks)})
+    onnx.save(graph, path)
+    return path
+
+
+def test_further_networks_come_out_as_they_were_put_in(
+    stored: dict[str, Path], spec: ModelSpec, tmp_path: Path
+) -> None:
+    content = stored[".onnx"].read_bytes()
+    assert file.further(bringing(stored[".onnx"], tmp_path / "0.onnx"), spec) == []
+    assert file.further(stored[".safetensors"], spec) == []
+    path = bringing(stored[".onnx"], tmp_path / "2.onnx", content, content)
+    assert header(path) == spec
+    assert file.further(path, spec) == [(spec, content)] * 2
+
+
+def test_a_further_network_that_cannot_be_used_is_refused(
+    stored: dict[str, Path], spec: ModelSpec, tmp_path: Path
+) -> None:
+    content = stored[".onnx"].read_bytes()
+    for called, bad in {"cut": content[:-9], "foreign": stored[".safetensors"].read_bytes()}.items():
+        path = bringing(stored[".onnx"], tmp_path / f"{called}.onnx", content, bad)
+        with pytest.raises(ModelError, match=f"^{path}: .*; "):
+            file.further(path, spec)
+    other = dataclasses.replace(spec, charset=Charset("xyz"))
+    with pytest.raises(ModelError, match="reads other characters"):
+        file.further(bringing(stored[".onnx"], tmp_path / "other.onnx", content), other)
+    graph = onnx.load(stored[".onnx"])
+    onnx.helper.set_model_props(graph, {"ocrnn": spec.to_json(), file.FURTHER: "no base64!"})
+    onnx.save(graph, tmp_path / "letters.onnx")
+    with pytest.raises(ModelError, match="a further network in it cannot be used"):
+        file.further(tmp_path / "letters.onnx", spec)

@@ -79,12 +79,12 @@ def test_a_system_that_does_not_tell_has_none(monkeypatch: pytest.MonkeyPatch, t
 def test_it_is_chosen_where_it_is_installed_and_the_chip_has_amx(
     stored: dict[str, Path], whole: Path, chip: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[tuple[Path, int, int, str]] = []
+    opened: list[tuple[bytes, int, int, str]] = []
 
     class StandIn(OnnxModel):
-        def __init__(self, path: Path, spec: ModelSpec, *, threads: int, jobs: int) -> None:
-            opened.append((path, threads, jobs, openvino.precision()))
-            super().__init__(path, spec, threads)
+        def __init__(self, graph: bytes, spec: ModelSpec, *, threads: int, jobs: int, further: Any) -> None:
+            opened.append((graph, threads, jobs, openvino.precision()))
+            super().__init__(Path("graph"), spec, threads, content=graph, further=further)
 
     monkeypatch.setattr(openvino, "OpenVinoModel", StandIn)
     for installed, flags in [(True, HIDDEN), (False, SAPPHIRE_RAPIDS), (True, SAPPHIRE_RAPIDS)]:
@@ -95,7 +95,7 @@ def test_it_is_chosen_where_it_is_installed_and_the_chip_has_amx(
         open_model(whole, threads=1)
         open_model(whole, device="cpu")
         open_model(stored[".safetensors"])
-        assert opened == [(stored[".onnx"], 2, 3, "bf16"), (whole, 1, 1, "bf16")] * taken
+        assert opened == [(stored[".onnx"].read_bytes(), 2, 3, "bf16"), (whole.read_bytes(), 1, 1, "bf16")] * taken
         for path, numbers in [(stored[".onnx"], "real numbers"), (whole, "eight bits")]:
             name, told = ("OpenVINO", "bf16") if taken else ("ONNX Runtime", numbers)
             assert executor(path).startswith(name)
@@ -128,7 +128,7 @@ def test_a_broken_installation_is_one_line_and_onnx_runtime_reads(
 
 def test_eight_bits_are_read_with_the_weights_they_stand_for(whole: Path, spec: ModelSpec) -> None:
     needs_openvino()
-    found, wanted = OpenVinoModel(whole, spec), open_model(whole, device="cpu")
+    found, wanted = OpenVinoModel(whole.read_bytes(), spec), open_model(whole, device="cpu")
     for line in draw_lines(spec.line_format, 4):
         assert np.abs(np.exp(found.infer(line[None])) - np.exp(wanted.infer(line[None]))).max() < 0.02
 
@@ -142,7 +142,7 @@ def test_every_network_infers_what_torch_says(preset: str, cell: str, spec: Mode
     own = dataclasses.replace(spec, architecture=architecture, line_format=line_format)
     network = Network(architecture, spec.charset.classes).eval()
     export_onnx(network, own, tmp_path / "m.onnx")
-    model = OpenVinoModel(tmp_path / "m.onnx", own)
+    model = OpenVinoModel((tmp_path / "m.onnx").read_bytes(), own)
     for count, width in [(1, 96), (3, 96), (7, 200)]:
         images = np.random.default_rng(count).random((count, 1, architecture.height, width), np.float32)
         with torch.inference_mode():
@@ -154,7 +154,7 @@ def test_every_network_infers_what_torch_says(preset: str, cell: str, spec: Mode
 
 def test_it_takes_any_memory_layout_and_refuses_what_are_no_lines(stored: dict[str, Path], spec: ModelSpec) -> None:
     needs_openvino()
-    model = OpenVinoModel(stored[".onnx"], spec)
+    model = OpenVinoModel(stored[".onnx"].read_bytes(), spec)
     strided: Images = np.random.default_rng(1).random((3, 1, 24, 90), np.float32)[::2, :, :, 10:74]
     wanted = model.infer(strided.copy())
     strided.flags.writeable = False
@@ -168,7 +168,7 @@ def test_it_takes_any_memory_layout_and_refuses_what_are_no_lines(stored: dict[s
 
 def test_lines_side_by_side_read_as_one_after_the_other(stored: dict[str, Path], spec: ModelSpec) -> None:
     needs_openvino()
-    model = OpenVinoModel(stored[".onnx"], spec, threads=1, jobs=2)
+    model = OpenVinoModel(stored[".onnx"].read_bytes(), spec, threads=1, jobs=2)
     lines = [np.random.default_rng(n).random((1 + n % 3, 1, 24, 64 + 8 * (n % 5)), np.float32) for n in range(60)]
     wanted = [model.infer(line) for line in lines]
     with ThreadPoolExecutor(4) as pool:  # more than there are streams: some wait
@@ -180,14 +180,14 @@ def test_lines_side_by_side_read_as_one_after_the_other(stored: dict[str, Path],
 def test_the_samples_read_the_same(latin: str, root: Path) -> None:
     needs_openvino()
     pictures = sorted((root / "samples").glob("*.png"))
-    reader = Reader(OpenVinoModel(find(latin), header(latin), jobs=2, numbers="f32"), jobs=2)
+    reader = Reader(OpenVinoModel(find(latin).read_bytes(), header(latin), jobs=2, numbers="f32"), jobs=2)
     truth = [picture.with_suffix(".gt.txt").read_text(encoding="utf-8").strip() for picture in pictures]
     assert [reader.read(picture).text for picture in pictures] == truth
 
 
 def test_bf16_reads_the_samples_too(latin: str, root: Path) -> None:
     needs_openvino()
-    reader = Reader(OpenVinoModel(find(latin), header(latin), numbers="bf16"))
+    reader = Reader(OpenVinoModel(find(latin).read_bytes(), header(latin), numbers="bf16"))
     for picture in sorted((root / "samples").glob("*.png")):
         assert reader.read(picture).text == picture.with_suffix(".gt.txt").read_text(encoding="utf-8").strip()
 
@@ -201,16 +201,16 @@ def test_a_picture_alone_is_not_worth_the_start(
 
     chip(SAPPHIRE_RAPIDS)
     monkeypatch.setattr(openvino, "is_installed", lambda: True)
-    opened: list[Path] = []
+    opened: list[bytes] = []
 
     class StandIn(OnnxModel):
-        def __init__(self, path: Path, spec: ModelSpec, *, threads: int, jobs: int) -> None:
-            opened.append(path)
-            super().__init__(path, spec, threads)
+        def __init__(self, graph: bytes, spec: ModelSpec, *, threads: int, jobs: int, further: Any) -> None:
+            opened.append(graph)
+            super().__init__(Path("graph"), spec, threads, content=graph, further=further)
 
     monkeypatch.setattr(openvino, "OpenVinoModel", StandIn)
     one, other = str(root / "samples/receipt.png"), str(root / "samples/book.png")
     for given, count in [([one], 0), ([one, other, "--device", "cpu"], 0), ([one, other], 1)]:
         assert CliRunner().invoke(program, ["read", *given]).exit_code == 0
-        assert opened == [find(latin)] * count
+        assert opened == [find(latin).read_bytes()] * count
         opened.clear()

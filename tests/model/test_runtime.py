@@ -4,7 +4,9 @@ import dataclasses
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +16,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ocrnn.errors import ModelError, UsageError
-from ocrnn.model import runtime
+from ocrnn.model import device as devices
+from ocrnn.model import file, runtime
+from ocrnn.model.device import Device
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network
 from ocrnn.model.runtime import OnnxModel, TorchModel, find, header, open_model, share_cores, shipped
-from ocrnn.model.weights import save_weights
+from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
 
 Images = npt.NDArray[np.float32]
@@ -51,6 +55,35 @@ def test_infer_takes_any_memory_layout(suffix: str, stored: dict[str, Path], ima
     strided.flags.writeable = False
     assert np.array_equal(model.infer(strided), wanted)
     assert np.array_equal(model.infer(np.asfortranarray(strided)), wanted)
+
+
+def test_further_networks_are_opened_when_they_are_first_asked(
+    stored: dict[str, Path], spec: ModelSpec, images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions: list[bytes] = []
+    session = devices.session
+
+    def counted(graph: bytes, options: Any, device: Device) -> Any:
+        sessions.append(graph)
+        return session(graph, options, device)
+
+    monkeypatch.setattr(devices, "session", counted)
+    other = dataclasses.replace(spec, temperature=spec.temperature * 2)
+    export_onnx(load_weights(stored[".safetensors"])[0], other, tmp_path / "other.onnx")
+    content = (tmp_path / "other.onnx").read_bytes()
+    graph = onnx.load(stored[".onnx"])
+    onnx.helper.set_model_props(graph, {file.KEY: spec.to_json(), **file.packed([content])})
+    onnx.save(graph, tmp_path / "both.onnx")
+    model = open_model(tmp_path / "both.onnx", threads=1, device="cpu")
+    assert isinstance(model, OnnxModel)
+    (further,) = model.further
+    assert further.spec == other
+    assert sessions == [(tmp_path / "both.onnx").read_bytes()]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(further.infer, [images] * 8))
+    assert sessions[1:] == [content], "once, whoever asks"
+    wanted = open_model(tmp_path / "other.onnx", threads=1, device="cpu").infer(images)
+    assert all(np.array_equal(each, wanted) for each in found)
 
 
 @BOTH

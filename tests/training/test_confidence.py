@@ -29,6 +29,7 @@ class Undecided:
             Charset("abc"), line_format, Architecture(height=8), doubt=doubt, again_power=power, temperature=1.0
         )
         self.lines = 0
+        self.further: list[Undecided] = []
 
     def infer(self, images: Frames) -> Frames:
         self.lines += len(images)
@@ -50,6 +51,13 @@ def agreed() -> float:
     """Mean probability over the views: the first, four widths, and no slopes, which words alone have."""
     weights = np.exp(5 * (np.log([0.5, 0.7, 0.7, 0.7, 0.7]) - math.log(0.7)))
     return float(weights @ [0.5, 0.7, 0.7, 0.7, 0.7] / weights.sum())
+
+
+def test_further_networks_take_part(samples: list[Sample]) -> None:
+    model, other = Undecided(0.85), Undecided(0.0)
+    model.further = [other]
+    second_look(model, samples)
+    assert other.lines == 3 * len(samples), "the picture as it is and every second view"
 
 
 @pytest.mark.parametrize("power", [1.0, 0.4])

@@ -20,7 +20,7 @@ from ocrnn.errors import ModelError
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.explain import explain
 from ocrnn.transcribe.reader import Reader
-from ocrnn.transcribe.views import in_doubt, kept, views
+from ocrnn.transcribe.views import by_network, in_doubt, kept, views
 from tests.transcribe.conftest import spaced
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Shortsighted:
     def __init__(self, bars: Bars, text: str, needs: int, doubt: float) -> None:
         self.spec = dataclasses.replace(bars.spec, doubt=doubt)
         self.seen: list[int] = []
+        self.further: list[Shortsighted] = []
         self._classes = bars.spec.charset.encode(text)
         self._needs = needs
 
@@ -92,6 +93,31 @@ def test_the_second_look_knows_the_language_that_the_model_brings(bars: Bars) ->
     assert Reader(model, allow="[:digit:]").read(picture).text == "4081234568890", "what a user knows takes its place"
     model.spec = dataclasses.replace(model.spec, doubt=0.0)
     assert Reader(model).read(picture).text == "4081234568890", "at first it is not asked"
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_further_networks_take_part_in_the_second_look_alone(bars: Bars, thorough: bool) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text)
+    model = Shortsighted(bars, text, needs=10_000, doubt=0.85)
+    model.spec = dataclasses.replace(model.spec, thorough=thorough)
+    keen = Shortsighted(bars, text, needs=0, doubt=0)
+    model.further = [keen]
+    assert Reader(model).read(picture).text == text, "who sees it is surer of it than who does not"
+    several = len([*views(picture[4:-4])]) + 1
+    assert len(keen.seen) == (several if thorough else (several + 1) // 2)
+    assert len(model.seen) == 1 + (several if thorough else (several + 1) // 2)
+    assert keen.seen[0] == model.seen[0], "the picture as it is, first of all"
+    seen = len(keen.seen)
+    assert Reader(model).at_first_look().read(picture).text == "4081234568890"
+    assert len(keen.seen) == seen
+
+
+def test_every_view_is_read_and_the_picture_as_it_is_by_every_network() -> None:
+    assert by_network(5, 1, thorough=False) == [[0, 1, 2, 3, 4]]
+    assert by_network(5, 2, thorough=False) == [[0, 2, 4], [0, 1, 3]]
+    assert by_network(5, 3, thorough=False) == [[0, 3], [0, 1, 4], [0, 2]]
+    assert by_network(3, 2, thorough=True) == [[0, 1, 2], [0, 1, 2]]
 
 
 def test_how_sure_a_second_look_is_has_a_power_of_its_own(bars: Bars) -> None:
