@@ -21,7 +21,8 @@ from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
 from ocrnn.charset import Charset
-from ocrnn.synth.fonts import inspect
+from ocrnn.synth.fonts import OTHER_SCRIPT, inspect
+from ocrnn.synth.scripts import SCRIPTS
 from training.packages import Source, fetch, files
 
 TABLE = Path(__file__).with_suffix(".tsv")
@@ -83,6 +84,8 @@ def entries(archive: Path, wanted: list[Row], folder: Path, characters: str) -> 
 
 def entry(path: Path, row: Row, characters: str) -> dict[str, str | int]:
     """What ocrnn.synth.fonts reads of one face: its first, where a file holds several."""
+    if row.category == OTHER_SCRIPT:
+        characters += "".join(SCRIPTS)
     face = next(inspect(path, characters))
     with TTFont(path, fontNumber=0) as font:
         mapped = font.getBestCmap() or {}

@@ -80,6 +80,8 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--from", dest="start", type=Path, help="weights to go on from")
+    parser.add_argument("--share", action="append", default=[], metavar="KIND=SHARE", help="of a kind of drawn lines")
+    parser.add_argument("--other-scripts", type=float, default=0.0, help="share of drawn lines that show other scripts")
     parser.add_argument("--rate", type=float, default=2.5e-3)
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--minutes", type=float, default=112.0)
@@ -93,7 +95,10 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     charset = Charset.open("latin")
     spec = ModelSpec(charset, LineFormat(), Architecture.named("fast"))
-    synthesizer = Synthesizer(arguments.fonts, arguments.texts, charset)
+    shares = {kind: float(share) for kind, _, share in (each.partition("=") for each in arguments.share)}
+    synthesizer = Synthesizer(
+        arguments.fonts, arguments.texts, charset, shares=shares, other_scripts=arguments.other_scripts
+    )
     real, validation = open_real(arguments.real, spec) if arguments.real else ({}, [])
     if not validation:
         validation = _synthetic_validation(synthesizer, arguments.out)

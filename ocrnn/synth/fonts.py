@@ -20,6 +20,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ocrnn.errors import UsageError
 
 _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+OTHER_SCRIPT = "other-script"
+"""Category of the faces that draw what a model is to leave unread."""
 _ABSENT = "\U0010ffff"
 """A noncharacter, which no face has: it draws as .notdef."""
 

@@ -5,7 +5,9 @@ A kind is what it says, which faces it is set in, and what became of the paper. 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -14,13 +16,18 @@ from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
 from ocrnn.image import Grey
 from ocrnn.synth import captcha, degrade, documents, texts
-from ocrnn.synth.fonts import Face, open_faces, system_faces
+from ocrnn.synth.fonts import OTHER_SCRIPT, Face, open_faces, system_faces
 from ocrnn.synth.kinds import KINDS, Kind
 from ocrnn.synth.render import Ink, Setting, draw
+from ocrnn.synth.scripts import SCRIPTS
 from ocrnn.synth.texts import Texts
 
 _THIN = frozenset(" !\"'()*,-./1:;I[]`fijlrt{|}·‘’“”")
 """Characters of which a cut leaves nothing to know them by."""
+MIXING = ("print", "receipt", "form")
+"""Kinds of which lines may show other scripts."""
+_LETTERS = 20
+"""Letters of another script that a face must have: some hold a handful as signs."""
 _TRIES = 3000
 """Texts and faces tried for one line; where both fit the charset, one in two goes well."""
 
@@ -32,9 +39,23 @@ class Synthesizer:
     The n-th line of a seed is always the same: `line(np.random.default_rng((seed, n)))`.
     """
 
-    def __init__(self, fonts: Path | None, sentences: Path | Texts | None, charset: Charset) -> None:
-        """Raises UsageError when a folder has nothing to use."""
+    def __init__(
+        self,
+        fonts: Path | None,
+        sentences: Path | Texts | None,
+        charset: Charset,
+        *,
+        shares: Mapping[str, float] = MappingProxyType({}),
+        other_scripts: float = 0.0,
+    ) -> None:
+        """Raises UsageError when a folder has nothing to use.
+
+        `shares` are of the kinds named, instead of their own; all together are then made to be 1. The share
+        `other_scripts` of the lines of kinds in MIXING, where the folder of fonts has faces of other scripts, show
+        those, and their text is what the charset has of it, mostly nothing.
+        """
         self.charset = charset
+        self._other_scripts = other_scripts
         if sentences is None:
             self.texts = Texts.invented(charset)
         else:
@@ -43,34 +64,45 @@ class Synthesizer:
         for face in system_faces(charset.characters) if fonts is None else open_faces(fonts, charset.characters):
             family = face.path.stem.split("-")[0].split("_")[0]
             families.setdefault(face.category, {}).setdefault(family, []).append(face)
+        others = families.pop(OTHER_SCRIPT, {})
         self._faces = {category: list(members.values()) for category, members in families.items()}
+        self._others = [
+            (face, letters)
+            for family in others.values()
+            for face in family
+            for script in SCRIPTS
+            if len(letters := [c for c in script if c in face.characters and c not in charset]) >= _LETTERS
+        ]
         # A kind of whose faces the folder has none is set in any: blackletter is rare among a system's fonts.
         self._categories = {
             kind.name: kind.faces if self._faces.keys() & set(kind.faces) else tuple(sorted(self._faces))
             for kind in KINDS
         }
-        self._shares = np.array([kind.share for kind in KINDS]) / sum(kind.share for kind in KINDS)
+        wanted = np.array([shares.get(kind.name, kind.share) for kind in KINDS])
+        self._shares = wanted / wanted.sum()
 
     def line(self, rng: np.random.Generator, *, longest: int = 95, kind: str | None = None) -> tuple[Grey, str]:
-        """Picture (h, w) uint8 of one line, and its text: 1 to `longest` characters of the charset.
+        """Picture (h, w) uint8 of one line, and its text: at most `longest` characters of the charset.
 
-        Raises UsageError where no face draws what the texts say.
+        Only a line of another script may have none. Raises UsageError where no face draws what the texts say.
         """
         for _ in range(_TRIES):
             chosen = next((k for k in KINDS if k.name == kind), None) or KINDS[rng.choice(len(KINDS), p=self._shares)]
-            text = self.says(chosen, rng, longest)
-            face = self._face(chosen, text, rng)
-            if face is None:
+            if self._other_scripts and self._others and chosen.name in MIXING and rng.random() < self._other_scripts:
+                face, shown, text = self._another(rng, longest)
+            else:
+                text = self.says(chosen, rng, longest)
+                found = self._face(chosen, text, rng)
+                if found is None:
+                    continue
+                face, text = found, text.upper() if found.capitals else text
+                text = shown = (" " if " " in self.charset else "").join(text.split())[:longest].rstrip()
+            if not shown or self.charset.strangers(text) or not face.draws(shown):
                 continue
-            if face.capitals:
-                text = text.upper()
-            text = (" " if " " in self.charset else "").join(text.split())[:longest].rstrip()
-            if not text or self.charset.strangers(text) or not face.draws(text):
-                continue
-            ink = draw(text, face, _setting(chosen, rng), rng)
+            ink = draw(shown, face, _setting(chosen, rng), rng)
             if ink.shape[1] < 2 or float(ink.max()) < 0.3:
                 continue
-            return self._picture(chosen, ink, face, text, rng), text
+            return self._picture(chosen, ink, face, shown, rng), text
         raise UsageError(
             f"{kind or 'no'} lines: no face draws what the texts say in this charset; "
             f"give other --fonts or --texts, or a charset that they share"
@@ -123,6 +155,20 @@ class Synthesizer:
         text = documents.tabled(text[:longest], rng) if rng.random() < 0.15 else text[:longest]
         text = documents.crammed(text, rng) if rng.random() < 0.2 else text
         return text.upper() if rng.random() < (0.45 if receipt else 0.12) else text
+
+    def _another(self, rng: np.random.Generator, longest: int) -> tuple[Face, str, str]:
+        """Face of another script, a few words in it, often with a number or a word of ours beside, and that alone."""
+        face, letters = self._others[rng.integers(len(self._others))]
+        words = [
+            "".join(letters[i] for i in rng.integers(len(letters), size=int(rng.integers(2, 9))))
+            for _ in range(1 + rng.poisson(1.0))
+        ]
+        shown = " ".join(words)[: max(1, longest // 2)].rstrip()
+        text = documents.slip(rng) if rng.random() < 0.4 else documents.number(rng)
+        text = " ".join(text.split())[: longest // 2].rstrip()
+        if not text or not face.draws(text) or rng.random() < 0.55:
+            return face, shown, ""
+        return face, f"{shown} {text}" if rng.random() < 0.7 else f"{text} {shown}", text
 
     def _face(self, kind: Kind, text: str, rng: np.random.Generator) -> Face | None:
         categories = self._categories[kind.name]

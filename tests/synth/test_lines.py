@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
+from ocrnn.synth.fonts import OTHER_SCRIPT
 from ocrnn.synth.kinds import KINDS, Kind
 from ocrnn.synth.lines import Synthesizer
 
@@ -50,7 +52,11 @@ def test_longer_texts_make_longer_lines(maker: Synthesizer) -> None:
     assert np.corrcoef([len(text) for _, text in lines], aspects)[0, 1] > 0.6
 
 
-def test_kinds_come_in_their_shares(maker: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asked", [{}, {"captcha": 0.5, "form": 0.0}])
+def test_kinds_come_in_their_shares(
+    asked: dict[str, float], fonts: Path, texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker = Synthesizer(fonts, texts, Charset.open("latin"), shares=asked)
     seen: list[str] = []
     made = maker.says
 
@@ -61,9 +67,11 @@ def test_kinds_come_in_their_shares(maker: Synthesizer, monkeypatch: pytest.Monk
     monkeypatch.setattr(maker, "says", watch)
     for number in range(400):
         maker.line(np.random.default_rng(number))
-    for kind in KINDS:
+    shares = {kind.name: asked.get(kind.name, kind.share) for kind in KINDS}
+    for name, share in shares.items():
+        wanted = share / sum(shares.values())
         # Four deviations of a binomial share.
-        assert abs(seen.count(kind.name) / len(seen) - kind.share) < 4 * (kind.share / len(seen)) ** 0.5, kind.name
+        assert abs(seen.count(name) / len(seen) - wanted) <= 4 * (wanted / len(seen)) ** 0.5, name
 
 
 SCRIPT = """
@@ -127,6 +135,41 @@ def test_faces_that_draw_none_of_the_texts(fonts: Path, tmp_path: Path) -> None:
     maker = Synthesizer(fonts, tmp_path, Charset("αβγδ\\"))
     with pytest.raises(UsageError, match="word lines: no face draws what the texts say.*--fonts"):
         maker.line(np.random.default_rng(0), kind="word")
+
+
+def test_other_scripts_are_drawn_and_left_out_of_the_text(
+    maker: Synthesizer, fonts: Path, texts: Path, tmp_path: Path
+) -> None:
+    ttlib = pytest.importorskip("fontTools.ttLib")
+    with ttlib.TTFont(next(fonts.iterdir())) as font:
+        for table in font["cmap"].tables:
+            if table.isUnicode():  # Thai letters in the shapes of ours: who makes lines does not look at them
+                table.cmap |= {
+                    0xE01 + at: table.cmap[ord(letter)] for at, letter in enumerate(string.ascii_letters[:46])
+                }
+        font.save(tmp_path / "T.otf")
+    latin = next(iter(maker._faces.values()))[0][0]
+    (tmp_path / "L.otf").write_bytes(latin.path.read_bytes())
+    ours = string.ascii_letters + string.digits + string.punctuation
+    entries = (
+        {"file": "L.otf", "cat": "sans", "chars": ours},
+        {"file": "T.otf", "cat": OTHER_SCRIPT, "chars": ours + "".join(map(chr, range(0xE01, 0xE2F)))},
+    )
+    (tmp_path / "fonts.jsonl").write_text("\n".join(map(json.dumps, entries)), encoding="utf-8")
+    unmixed, mixing = (Synthesizer(tmp_path, texts, Charset.open("latin"), other_scripts=n) for n in (0.0, 1.0))
+    assert all(unmixed.line(np.random.default_rng(number), kind="receipt")[1] for number in range(30))
+    assert all(mixing.line(np.random.default_rng(number), kind="book")[1] for number in range(30))
+
+    made = [mixing.line(np.random.default_rng(number), kind="receipt") for number in range(200)]
+    silent = [grey for grey, text in made if not text]
+    assert 0.4 < len(silent) / len(made) < 0.8
+    assert all(grey.astype(float).mean(0).std() > 0.5 for grey in silent)
+    assert not mixing.charset.strangers("".join(text for _, text in made))
+    # Where nothing is left out a picture is no longer than its text asks; here the words in between are missing.
+    spoken = [(grey, text) for grey, text in made if len(text) > 5]
+    plain = [maker.line(np.random.default_rng(number), kind="receipt") for number in range(200)]
+    pace = [np.median([grey.shape[1] / grey.shape[0] / len(text) for grey, text in each]) for each in (spoken, plain)]
+    assert pace[0] > 1.5 * pace[1]
 
 
 def test_capitals_for_faces_without_small_letters(fonts: Path, texts: Path, tmp_path: Path) -> None:
