@@ -17,7 +17,7 @@ def command(model: str | None) -> None:
 
     MODEL is the name of a shipped model or a model file; the default model where none is given.
     """
-    from ocrnn.model.runtime import executor, header
+    from ocrnn.model.runtime import executor, further, header
 
     spec = header(model)
     lines, network = spec.line_format, spec.architecture
@@ -28,12 +28,20 @@ def command(model: str | None) -> None:
         "read by": executor(model),
         "temperature": f"{spec.temperature:g}",
         "doubt": f"lines below {spec.doubt:g} and words below {spec.word_doubt:g} are looked at again",
+        "further": _further(further(model)),
         "language": f"of its own, {_own(spec)}" if spec.language else "none of its own",
         **{heading: _plain(value) for heading, value in spec.about.items()},
     }
     width = max(map(len, rows))
     for heading, text in rows.items():
         click.echo(f"{heading:<{width}}  {text}")
+
+
+def _further(specs: list[ModelSpec]) -> str:
+    """The networks that a model brings beside its own."""
+    if not specs:
+        return "no networks for the second look"
+    return f"{len(specs)} for the second look: {', '.join(spec.architecture.preset for spec in specs)}"
 
 
 def _own(spec: ModelSpec) -> str:

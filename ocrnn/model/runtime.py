@@ -138,6 +138,12 @@ def header(name_or_path: str | Path | None = None) -> ModelSpec:
     return file.header(find(name_or_path))
 
 
+def further(name_or_path: str | Path | None = None) -> list[ModelSpec]:
+    """Specs of the networks that a model brings beside its own for second looks; raises ModelError as `header` does."""
+    path = find(name_or_path)
+    return [spec for spec, _ in file.further(path, file.header(path))]
+
+
 def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
     """File of a shipped model (None: the default one), in the form to read with or to train on; or the path given.
 

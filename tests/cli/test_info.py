@@ -31,6 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         return SPEC
 
     monkeypatch.setattr(runtime, "header", header)
+    monkeypatch.setattr(runtime, "further", lambda name: [SPEC, SPEC])
     monkeypatch.setattr(runtime, "executor", lambda name: f"what reads {name}")
     return names
 
@@ -42,6 +43,7 @@ def test_it_says_what_the_model_says(run: Run, asked: list[object]) -> None:
     assert "40 px high" in lines["lines"]
     assert lines["network"].startswith("fast: vgg, 2 x 160 lstm")
     assert lines["doubt"].startswith("lines below 0 and words below 0.3 ")
+    assert lines["further"] == "2 for the second look: fast, fast"
     assert lines["data"] == "books, receipts"
     assert lines["read"] == "by      what reads a.onnx"
     assert lines["licence"] == "Apache-2.0"
@@ -66,6 +68,7 @@ def test_a_model_that_is_none_is_status_3(run: Run, tmp_path: Path) -> None:
 def test_a_stored_model_is_described(run: Run, bars_file: str) -> None:
     told = run("info", bars_file).stdout
     assert "10 characters: 0123456789" in told
+    assert re.search(r"^further +no networks for the second look$", told, re.MULTILINE)
     assert re.search(r"^read by +ONNX Runtime \d[\d.]+, real numbers$", told, re.MULTILINE)
 
 
