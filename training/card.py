@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from onnx.helper import set_model_props
 
-from ocrnn.model.export import save_graph
-from ocrnn.model.file import KEY
+from ocrnn.model.export import describe, save_graph
 from ocrnn.model.runtime import find, header
 from ocrnn.model.weights import load_weights, save_weights
 
@@ -33,7 +31,7 @@ def main() -> None:
     graph_file = find(arguments.name)
     graph = onnx.load(graph_file)
     spec = header(graph_file)
-    set_model_props(graph, {KEY: dataclasses.replace(spec, about={**spec.about, "scores": told}).to_json()})
+    describe(graph, dataclasses.replace(spec, about={**spec.about, "scores": told}))
     save_graph(graph, graph_file)
     weights_file = graph_file.with_suffix(".safetensors")
     if weights_file.exists():

@@ -24,12 +24,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from onnx import ModelProto
-from onnx.helper import set_model_props
 
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.evaluation.calibration import Calibration, calibrate
-from ocrnn.model.export import build_graph, calibrated, save_graph
-from ocrnn.model.file import KEY, packed
+from ocrnn.model.export import build_graph, calibrated, describe, save_graph
 from ocrnn.model.network import Network
 from ocrnn.model.quantise import draw_lines, quantise
 from ocrnn.model.runtime import OnnxModel, TorchModel, open_model
@@ -94,7 +92,7 @@ def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample]) -> bytes:
     if spec.charset != own.charset:
         raise SystemExit(f"{weights}: reads other characters; give weights of the same charset")
     graph, fitted = _eight_bits(network, dataclasses.replace(spec, about={}), lines)
-    set_model_props(graph, {KEY: dataclasses.replace(spec, about={}, temperature=fitted.temperature).to_json()})
+    describe(graph, dataclasses.replace(spec, about={}, temperature=fitted.temperature))
     return bytes(calibrated(graph).SerializeToString(deterministic=True))
 
 
@@ -108,7 +106,7 @@ def _eight_bits(network: Network, spec: ModelSpec, lines: Sequence[Sample]) -> t
 
 def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path, further: Sequence[bytes]) -> float:
     """Write a model to read with, its temperature inside; the power of its second look is told, and given back."""
-    set_model_props(graph, {KEY: spec.to_json(), **packed(further)})
+    describe(graph, spec, further=further)
     graph = calibrated(graph)
     spec = dataclasses.replace(spec, temperature=1.0)
     save_graph(graph, path)
@@ -117,7 +115,7 @@ def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Pat
     model.spec = dataclasses.replace(spec, again_power=1.0)
     power, again = second_look(model, lines, most=_LINES // 2, jobs=os.cpu_count() or 1)
     print(f"{path.name}: {again} of {min(len(lines), _LINES // 2)} lines looked at again, power {power}")
-    set_model_props(graph, {KEY: dataclasses.replace(spec, again_power=power).to_json(), **packed(further)})
+    describe(graph, dataclasses.replace(spec, again_power=power))
     save_graph(graph, path)
     return power
 

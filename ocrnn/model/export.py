@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from ocrnn.model.file import KEY
+from ocrnn.model.file import KEY, packed
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
 from ocrnn.storage import write_whole
@@ -35,9 +36,15 @@ def build_graph(network: Network, spec: ModelSpec) -> onnx.ModelProto:
     graph = onnx.load_from_string(_trace(network, spec.line_format.height))
     graph.producer_name = "ocrnn"
     graph.producer_version = ""
-    onnx.helper.set_model_props(graph, {KEY: spec.to_json()})
+    describe(graph, spec)
     onnx.checker.check_model(graph)
     return graph
+
+
+def describe(graph: onnx.ModelProto, spec: ModelSpec, *, further: Sequence[bytes] = ()) -> None:
+    """Put another description into a graph, and `further` networks where any are given, each a stored graph."""
+    props = {prop.key: prop.value for prop in graph.metadata_props}
+    onnx.helper.set_model_props(graph, {**props, KEY: spec.to_json(), **packed(further)})
 
 
 def calibrated(graph: onnx.ModelProto) -> onnx.ModelProto:
@@ -48,8 +55,7 @@ def calibrated(graph: onnx.ModelProto) -> onnx.ModelProto:
     """
     changed = onnx.ModelProto()
     changed.CopyFrom(graph)
-    props = {prop.key: prop.value for prop in graph.metadata_props}
-    spec = ModelSpec.from_json(props[KEY])
+    spec = ModelSpec.from_json({prop.key: prop.value for prop in graph.metadata_props}[KEY])
     stored = {tensor.name: tensor for tensor in changed.graph.initializer}
     made_by = {name: node for node in changed.graph.node for name in node.output}
     head = next(node for node in changed.graph.node if node.op_type == "MatMul")
@@ -58,8 +64,7 @@ def calibrated(graph: onnx.ModelProto) -> onnx.ModelProto:
     for name in (weights, *(name for name in added.input if name in stored)):
         numbers = numpy_helper.to_array(stored[name]) / np.float32(spec.temperature)
         stored[name].CopyFrom(numpy_helper.from_array(numbers.astype(np.float32), name))
-    inside = dataclasses.replace(spec, temperature=1.0)
-    onnx.helper.set_model_props(changed, {**props, KEY: inside.to_json()})
+    describe(changed, dataclasses.replace(spec, temperature=1.0))
     return changed
 
 

@@ -13,7 +13,8 @@ import torch
 from ocrnn.charset import Charset
 from ocrnn.decoding.ctc import greedy, tempered
 from ocrnn.image import LineFormat
-from ocrnn.model.export import calibrated, export_onnx
+from ocrnn.model.export import calibrated, describe, export_onnx, save_graph
+from ocrnn.model.file import further, header
 from ocrnn.model.network import Network
 from ocrnn.model.quantise import draw_lines, quantise
 from ocrnn.spec import Architecture, ModelSpec
@@ -151,3 +152,15 @@ def test_a_temperature_inside_the_graph_is_one_that_divides_its_answers(
     )
     assert np.abs(divided - plain).max() > 0.1
     np.testing.assert_allclose(divided, tempered(plain, spec.temperature), atol=1e-5)
+
+
+def test_another_description_leaves_what_else_a_file_brings(stored: dict[str, Path], tmp_path: Path) -> None:
+    graph, content = onnx.load(stored[".onnx"]), stored[".onnx"].read_bytes()
+    spec = header(stored[".onnx"])
+    describe(graph, spec, further=[content])
+    told = dataclasses.replace(spec, about={"scores": "good"})
+    describe(graph, told)
+    save_graph(calibrated(graph), tmp_path / "told.onnx")
+    inside = dataclasses.replace(told, temperature=1.0)
+    assert header(tmp_path / "told.onnx") == inside
+    assert further(tmp_path / "told.onnx", inside) == [(spec, content)]

@@ -16,6 +16,7 @@ import torch
 from ocrnn.charset import Charset
 from ocrnn.errors import ModelError
 from ocrnn.model import file
+from ocrnn.model.export import describe
 from ocrnn.model.file import header
 from ocrnn.spec import FORMAT, ModelSpec
 
@@ -169,7 +170,7 @@ def test_header_imports_no_engine(suffix: str, stored: dict[str, Path]) -> None:
 def bringing(stored: Path, path: Path, *networks: bytes) -> Path:
     """The model with further networks in it."""
     graph = onnx.load(stored)
-    onnx.helper.set_model_props(graph, {"ocrnn": header(stored).to_json(), **file.packed(networks)})
+    describe(graph, header(stored), further=networks)
     onnx.save(graph, path)
     return path
 

@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 
 from ocrnn.errors import ModelError, UsageError
 from ocrnn.model import device as devices
-from ocrnn.model import file, runtime
+from ocrnn.model import runtime
 from ocrnn.model.device import Device
-from ocrnn.model.export import export_onnx
+from ocrnn.model.export import describe, export_onnx
 from ocrnn.model.network import Network
 from ocrnn.model.runtime import OnnxModel, TorchModel, find, header, open_model, share_cores, shipped
 from ocrnn.model.weights import load_weights, save_weights
@@ -72,7 +72,7 @@ def test_further_networks_are_opened_when_they_are_first_asked(
     export_onnx(load_weights(stored[".safetensors"])[0], other, tmp_path / "other.onnx")
     content = (tmp_path / "other.onnx").read_bytes()
     graph = onnx.load(stored[".onnx"])
-    onnx.helper.set_model_props(graph, {file.KEY: spec.to_json(), **file.packed([content])})
+    describe(graph, spec, further=[content])
     onnx.save(graph, tmp_path / "both.onnx")
     model = open_model(tmp_path / "both.onnx", threads=1, device="cpu")
     assert isinstance(model, OnnxModel)
