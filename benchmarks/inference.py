@@ -30,8 +30,9 @@ import onnxruntime
 import record
 
 from ocrnn.image import LineFormat
+from ocrnn.model.executors import Model
 from ocrnn.model.quantise import draw_lines, quantise
-from ocrnn.model.runtime import Model, find, header, open_model
+from ocrnn.model.runtime import find, header, open_model
 
 Images = npt.NDArray[np.float32]
 _SPENT = 0.1  # seconds that a model reads in each round, at least

@@ -27,10 +27,11 @@ from onnx import ModelProto
 
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.evaluation.calibration import Calibration, calibrate
+from ocrnn.model.executors import OnnxModel, TorchModel
 from ocrnn.model.export import build_graph, calibrated, describe, save_graph
 from ocrnn.model.network import Network
 from ocrnn.model.quantise import draw_lines, quantise
-from ocrnn.model.runtime import OnnxModel, TorchModel, open_model
+from ocrnn.model.runtime import open_model
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.training.confidence import second_look

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ocrnn.data.labels import Sample
 from ocrnn.decoding.ctc import greedy, log_probabilities, tempered
 from ocrnn.metrics import fold
-from ocrnn.model.runtime import Model
+from ocrnn.model.executors import Model
 
 Numbers = npt.NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from ocrnn.model.reals import in_real_numbers
 from ocrnn.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from ocrnn.model.runtime import Model
+    from ocrnn.model.executors import Model
 
 Array = npt.NDArray[np.float32]
 Precision = Literal["f32", "bf16"]

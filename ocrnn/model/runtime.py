@@ -1,53 +1,27 @@
-"""What executes a model: ONNX Runtime or OpenVINO for .onnx, torch for .safetensors, behind one call."""
+"""Models by name or file: found, opened by what executes them best here, and proven, or refused in one line."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ocrnn.errors import ModelError, UsageError
 from ocrnn.model import device as devices
 from ocrnn.model import file, openvino
 from ocrnn.model.cores import free_cores
 from ocrnn.model.device import Device
+from ocrnn.model.executors import MOST_THREADS, Later, Model, OnnxModel, TorchModel, content_of
 from ocrnn.model.reals import is_whole
 from ocrnn.spec import ModelSpec
-
-if TYPE_CHECKING:
-    from ocrnn.model.network import Network
-
-Array = npt.NDArray[np.float32]
 
 DEFAULT = "latin"
 """Name of the shipped model that reads when none is asked for."""
 
 _SHIPPED = Path(__file__).parents[1] / "models"
 _PROBE_PX = 64  # width of the line that `open_model` tries: the narrowest from which every preset makes some frames
-# The walk through the frames is serial and only the lines of a batch and the two directions run beside one another.
-_MOST_THREADS = 8
-
-
-class Model(Protocol):
-    """Anything that turns prepared lines into log-probabilities.
-
-    It may have `further` models beside, of the same charset and each calibrated by itself, for second looks.
-    """
-
-    @property
-    def spec(self) -> ModelSpec:
-        """Charset, line format and architecture."""
-
-    def infer(self, images: Array) -> Array:
-        """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W), T = spec.architecture.frames(W).
-
-        Raises ValueError for another type, height or number of axes, no line, or a width that leaves no frame.
-        """
 
 
 def open_model(
@@ -72,8 +46,8 @@ def open_model(
         model: Model = _torch_model(path, threads, device)
     else:
         opened = partial(_onnx_model, path, threads=threads, jobs=jobs, device=device)
-        later = [_Later(other, partial(opened, other, content)) for other, content in file.further(path, spec)]
-        model = opened(spec, _content(path), further=later)
+        later = [Later(other, partial(opened, other, content)) for other, content in file.further(path, spec)]
+        model = opened(spec, content_of(path), further=later)
     _prove(path, model)
     return model
 
@@ -95,7 +69,7 @@ def share_cores(
     cores = free_cores()
     if jobs is None:
         jobs = cores if threads is None else 1
-    return jobs, threads or max(1, min(cores // jobs, _MOST_THREADS))
+    return jobs, threads or max(1, min(cores // jobs, MOST_THREADS))
 
 
 def check_device(name_or_path: str | Path | None, device: Device) -> None:
@@ -162,101 +136,6 @@ def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
     return path
 
 
-class OnnxModel:
-    """A model that ONNX Runtime executes; on a GPU in real numbers, and then alone and in company but for rounding."""
-
-    def __init__(
-        self,
-        path: Path,
-        spec: ModelSpec,
-        threads: int | None = None,
-        device: Device = "cpu",
-        *,
-        content: bytes | None = None,
-        further: Sequence[Model] = (),
-    ) -> None:
-        """Open a model file, or `content` that came out of it; `further` are the models it brings for second looks."""
-        import onnxruntime
-
-        self.spec = spec
-        self.further = further
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(free_cores(), _MOST_THREADS)
-        options.inter_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        # Threads that spin while they wait take the cores from those that work. Lines/s on 2 cores with 1, 2, 4, 8
-        # and 16 threads: spinning 101, 200, 95, 39, 19; sleeping 101, 190, 178, 158, 156.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4  # whatever goes wrong is raised, and said once, by us
-        try:
-            # From bytes: the file cannot refer to others beside it.
-            graph = _content(path) if content is None else content
-            self._session = devices.session(graph, options, device)
-        except (ModelError, UsageError):  # that names what is at fault: the path, or the GPU
-            raise
-        except Exception as fault:  # ONNX Runtime's errors have no common base but this one
-            raise file.damaged(path, str(fault)) from None
-        lines, answers = self._session.get_inputs(), self._session.get_outputs()
-        if [tensor.name for tensor in lines + answers] != ["images", "log_probs"]:
-            raise ModelError(f"{path}: its graph is not one that `ocrnn export` makes; export it again")
-        if lines[0].shape[2] != spec.line_format.height:
-            raise ModelError(
-                f"{path}: its network takes lines of {lines[0].shape[2]} px, its description says "
-                f"{spec.line_format.height}; export it again"
-            )
-        # One that scales its numbers by all that it is given says N = 1: its lines go through one by one.
-        self._together = lines[0].shape[:1] != [1]
-
-    def infer(self, images: Array) -> Array:
-        """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
-        self.spec.check(images)
-        batches = [images] if self._together else [images[n : n + 1] for n in range(len(images))]
-        answers = [self._session.run(["log_probs"], {"images": batch})[0] for batch in batches]
-        return np.asarray(answers[0] if len(answers) == 1 else np.concatenate(answers, axis=1), np.float32)
-
-
-class TorchModel:
-    """A model that torch executes, on whatever device its network is on; `infer` puts the network into reading mode."""
-
-    def __init__(self, network: Network, spec: ModelSpec) -> None:
-        self.spec = spec
-        self._network = network
-
-    def infer(self, images: Array) -> Array:
-        """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
-        import torch
-
-        self.spec.check(images)
-        network = self._network.eval()  # each time: its trainer may have put it back
-        device = next(network.parameters()).device
-        with torch.inference_mode():
-            log_probs = network(torch.from_numpy(np.ascontiguousarray(images)).to(device))
-        array: Array = log_probs.cpu().numpy()
-        return array
-
-
-class _Later:
-    """A model that is opened when it is first asked: most pictures leave no doubt."""
-
-    def __init__(self, spec: ModelSpec, opened: Callable[[], Model]) -> None:
-        self.spec = spec
-        self._opened: Callable[[], Model] | None = opened
-        self._lock = threading.Lock()
-
-    def infer(self, images: Array) -> Array:
-        with self._lock:
-            if self._opened is not None:
-                self._model, self._opened = self._opened(), None
-        return self._model.infer(images)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as fault:
-        raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
-
-
 def _takes_openvino(device: Device) -> bool:
     return device == "auto" and openvino.is_installed() and openvino.is_fastest()
 
@@ -275,7 +154,7 @@ def _onnx_model(
     onnx_runtime = partial(OnnxModel, path, spec, threads, content=content, further=further)
     if not _takes_openvino(device):
         return onnx_runtime(device=device)
-    cores = threads or min(free_cores(), _MOST_THREADS)
+    cores = threads or min(free_cores(), MOST_THREADS)
     try:
         return openvino.OpenVinoModel(content, spec, threads=cores, jobs=jobs, further=further)
     except Exception as fault:  # a broken package may raise anything when it is imported

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ocrnn.data.labels import Sample
 from ocrnn.evaluation.calibration import MOST_LINES, likeliest_power
 from ocrnn.metrics import fold
-from ocrnn.model.runtime import Array, Model
+from ocrnn.model.executors import Array, Model
 from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.reader import Reader

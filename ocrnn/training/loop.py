@@ -18,8 +18,8 @@ from torch import Tensor
 from ocrnn.data.labels import Sample
 from ocrnn.errors import ImageError, TrainingError
 from ocrnn.metrics import Score, score
+from ocrnn.model.executors import TorchModel
 from ocrnn.model.network import Network
-from ocrnn.model.runtime import TorchModel
 from ocrnn.model.weights import save_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.storage import clear_drafts

@@ -25,9 +25,10 @@ from ocrnn.data.splits import By, split_by_hash
 from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
 from ocrnn.evaluation.calibration import calibrate
 from ocrnn.image import Grey, LineFormat
+from ocrnn.model.executors import TorchModel
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network
-from ocrnn.model.runtime import TorchModel, find
+from ocrnn.model.runtime import find
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.storage import make_folder

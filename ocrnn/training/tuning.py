@@ -13,8 +13,8 @@ from ocrnn.charset import BLANK, Charset
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import Grey
 from ocrnn.metrics import distance, fold, score
+from ocrnn.model.executors import TorchModel
 from ocrnn.model.network import Network, with_classes
-from ocrnn.model.runtime import TorchModel
 from ocrnn.spec import ModelSpec
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.transcribe.reader import Reader

@@ -18,7 +18,7 @@ from ocrnn.decoding.ctc import tempered
 
 if TYPE_CHECKING:
     from ocrnn.decoding.ctc import Span
-    from ocrnn.model.runtime import Model
+    from ocrnn.model.executors import Model
 
 Array = npt.NDArray[np.float32]
 

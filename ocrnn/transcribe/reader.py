@@ -32,7 +32,7 @@ from ocrnn.transcribe.views import by_network, in_doubt
 
 if TYPE_CHECKING:
     from ocrnn.model.device import Device
-    from ocrnn.model.runtime import Model
+    from ocrnn.model.executors import Model
 
 
 class Reader:

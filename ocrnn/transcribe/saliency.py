@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ocrnn.decoding.ctc import Span, log_probabilities
 from ocrnn.image import Line
-from ocrnn.model.runtime import Model
+from ocrnn.model.executors import Model
 from ocrnn.transcribe import stretches
 
 MOST_PATCHES, MOST_COLUMNS = 640, 2_000_000

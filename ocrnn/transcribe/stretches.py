@@ -24,7 +24,7 @@ from ocrnn.transcribe import pieces
 
 if TYPE_CHECKING:
     from ocrnn.decoding.ctc import LogProbs, Span
-    from ocrnn.model.runtime import Model
+    from ocrnn.model.executors import Model
     from ocrnn.spec import ModelSpec
 
 Numbers = npt.NDArray[np.float64]

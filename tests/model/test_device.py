@@ -16,10 +16,11 @@ import pytest
 from ocrnn.errors import ModelError, UsageError
 from ocrnn.model import device
 from ocrnn.model.device import Device
+from ocrnn.model.executors import OnnxModel, TorchModel
 from ocrnn.model.export import export_onnx
 from ocrnn.model.quantise import draw_lines, quantise
 from ocrnn.model.reals import in_real_numbers, real
-from ocrnn.model.runtime import OnnxModel, TorchModel, check_device, executor, find, open_model
+from ocrnn.model.runtime import check_device, executor, find, open_model
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.reader import Reader
 

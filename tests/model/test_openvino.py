@@ -16,11 +16,12 @@ import torch
 
 from ocrnn.errors import ModelError
 from ocrnn.model import openvino
+from ocrnn.model.executors import OnnxModel
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network
 from ocrnn.model.openvino import OpenVinoModel, has_amx, is_fastest
 from ocrnn.model.quantise import draw_lines, quantise
-from ocrnn.model.runtime import OnnxModel, executor, find, header, open_model
+from ocrnn.model.runtime import executor, find, header, open_model
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.transcribe.reader import Reader
 

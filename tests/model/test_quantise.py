@@ -15,10 +15,11 @@ from ocrnn.charset import Charset
 from ocrnn.decoding.ctc import greedy, tempered
 from ocrnn.image import Line, LineFormat, load_lines
 from ocrnn.model import file
+from ocrnn.model.executors import Model
 from ocrnn.model.export import build_graph, save_graph
 from ocrnn.model.network import Network
 from ocrnn.model.quantise import DRAWN_LINES, count_changes, draw_lines, quantise
-from ocrnn.model.runtime import Model, find, open_model
+from ocrnn.model.runtime import find, open_model
 from ocrnn.spec import Architecture, ModelSpec, Stage
 
 FORMAT = LineFormat(height=24, margin=2)

@@ -19,9 +19,10 @@ from ocrnn.errors import ModelError, UsageError
 from ocrnn.model import device as devices
 from ocrnn.model import runtime
 from ocrnn.model.device import Device
+from ocrnn.model.executors import OnnxModel, TorchModel
 from ocrnn.model.export import describe, export_onnx
 from ocrnn.model.network import Network
-from ocrnn.model.runtime import OnnxModel, TorchModel, find, header, open_model, share_cores, shipped
+from ocrnn.model.runtime import find, header, open_model, share_cores, shipped
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
 
