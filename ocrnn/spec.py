@@ -150,9 +150,8 @@ class ModelSpec:
 
     `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where
     nothing was fitted or a graph has it inside. A line whose text is less likely than `doubt` (0..1) is looked at again
-    in other views, a word also below `word_doubt`; that takes many times as long, and with 0 none is. Of the networks
-    that a model brings each reads every view where it is `thorough`, else one of them in turn. The probability that the
-    views then give to a text is raised to `again_power` to be one that holds. `language` is what the model
+    in other views, a word also below `word_doubt`; that takes many times as long, and with 0 none is. The probability
+    that the views then give to a text is raised to `again_power` to be one that holds. `language` is what the model
     knows of languages, used in such a second look, for the text and then for how sure it is, and counting
     `language_weight` there: a packed language model (`decoding.packed`) in base 64, empty for none. `about` is free
     text for people, by heading: data, licence, scores.
@@ -164,7 +163,6 @@ class ModelSpec:
     temperature: float = 1.0
     doubt: float = 0.0
     word_doubt: float = 0.0
-    thorough: bool = False
     again_power: float = 1.0
     language: str = field(default="", repr=False)
     language_weight: float = 0.0
@@ -176,8 +174,8 @@ class ModelSpec:
             raise ValueError("temperature and again_power are above 0")
         if not (0 <= self.doubt <= 1 and 0 <= self.word_doubt <= 1 and 0 <= self.language_weight < math.inf):
             raise ValueError("doubts are from 0 to 1, and a weight is no less than 0")
-        if not isinstance(self.language, str) or not isinstance(self.thorough, bool):
-            raise ValueError("language is no text, or thorough neither true nor false")
+        if not isinstance(self.language, str):
+            raise ValueError("language is no text")
         if self.line_format.height != self.architecture.height:
             raise ModelError(
                 f"lines are {self.line_format.height} px high but the network takes {self.architecture.height}; "
@@ -209,7 +207,6 @@ class ModelSpec:
                 "temperature": self.temperature,
                 "doubt": self.doubt,
                 "word_doubt": self.word_doubt,
-                "thorough": self.thorough,
                 "again_power": self.again_power,
                 "language": self.language,
                 "language_weight": self.language_weight,

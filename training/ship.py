@@ -76,7 +76,6 @@ def main() -> None:
             spec,
             doubt=DOUBT,
             word_doubt=DOUBT,
-            thorough=True,
             language=base64.b64encode(arguments.language.read_bytes()).decode(),
             language_weight=LANGUAGE_WEIGHT,
             about={**spec.about, "name": name},

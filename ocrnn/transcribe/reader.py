@@ -28,7 +28,7 @@ from ocrnn.transcribe.result import Result
 from ocrnn.transcribe.scribe import Scribe
 from ocrnn.transcribe.source import Counted, Source, name_of
 from ocrnn.transcribe.turning import Turn
-from ocrnn.transcribe.views import by_network, in_doubt
+from ocrnn.transcribe.views import by_network, in_doubt, is_word
 
 if TYPE_CHECKING:
     from ocrnn.model.device import Device
@@ -274,8 +274,9 @@ class Reader:
                 assert seen.picture is not None  # kept of all turns of a page alike
                 if in_doubt(outcome, seen.picture, spec):
                     views = [seen, *seen.views(spec)]
-                    shared = by_network(len(views), len(self._networks), thorough=spec.thorough)
-                    looks[position] = [[views[view] for view in its] for its in shared]
+                    # A word is left to the model's own network: what else there is costs signs as much as it gains.
+                    networks = 1 if is_word(*seen.picture.shape) else len(self._networks)
+                    looks[position] = [[views[view] for view in its] for its in by_network(len(views), networks)]
                     columns += sum(look.columns for its in looks[position] for look in its)
             if looks and (columns >= WINDOW_COLUMNS or position == len(window) - 1):
                 for at, reading in self._agreed(looks, batch_size):
@@ -287,11 +288,12 @@ class Reader:
         """What the views of each of some pages agree on, from those that each network reads, at the page's number."""
         lines: dict[int, list[LogProbs]] = {at: [] for at in looks}
         for network, model in enumerate(self._networks):
-            read = iter(self._log_probs([look for its in looks.values() for look in its[network]], batch_size, model))
-            for at, its in looks.items():
-                lines[at] += itertools.islice(read, len(its[network]))
-        for at, its in looks.items():
-            yield at, self._scribe.fused([*itertools.chain(*its)], lines[at], again=True)
+            shared = {at: its[network] for at, its in looks.items() if network < len(its)}
+            read = iter(self._log_probs([look for its in shared.values() for look in its], batch_size, model))
+            for at, its in shared.items():
+                lines[at] += itertools.islice(read, len(its))
+        for at, read_by in looks.items():
+            yield at, self._scribe.fused([*itertools.chain(*read_by)], lines[at], again=True)
 
     def _outcomes(self, window: Sequence[Prepared], batch_size: int) -> list[Reading | ImageError]:
         """What becomes of each of some pages, all as they are turned."""

@@ -96,17 +96,21 @@ def views(grey: Grey) -> Iterator[View]:
         yield from (_upright(text, lean) for lean in _LEANS)
 
 
-def by_network(views: int, networks: int, *, thorough: bool) -> list[list[int]]:
+def is_word(height: int, width: int) -> bool:
+    """Whether a picture of this size holds a word more often than a line."""
+    return width <= _WORD * height
+
+
+def by_network(views: int, networks: int) -> list[list[int]]:
     """Which of some views, the picture as it is the first of them, each of some networks reads.
 
-    The first is for all networks, and each of the others for one of them in turn; where they are to be `thorough`, for
-    all of them too.
+    The first is for all networks, each of the others for one of them in turn: no more views take no more time.
     """
-    return [[view for view in range(views) if thorough or not view or view % networks == n] for n in range(networks)]
+    return [[view for view in range(views) if not view or view % networks == n] for n in range(networks)]
 
 
 def _threshold(height: int, width: int, spec: ModelSpec) -> float:
-    return max(spec.doubt, spec.word_doubt if width <= _WORD * height else 0.0)
+    return max(spec.doubt, spec.word_doubt if is_word(height, width) else 0.0)
 
 
 def _stretched(grey: Grey, factor: float) -> Grey:

@@ -20,7 +20,7 @@ from ocrnn.errors import ModelError
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.explain import explain
 from ocrnn.transcribe.reader import Reader
-from ocrnn.transcribe.views import by_network, in_doubt, kept, views
+from ocrnn.transcribe.views import by_network, in_doubt, is_word, kept, views
 from tests.transcribe.conftest import spaced
 
 if TYPE_CHECKING:
@@ -95,29 +95,32 @@ def test_the_second_look_knows_the_language_that_the_model_brings(bars: Bars) ->
     assert Reader(model).read(picture).text == "4081234568890", "at first it is not asked"
 
 
-@pytest.mark.parametrize("thorough", [False, True])
-def test_further_networks_take_part_in_the_second_look_alone(bars: Bars, thorough: bool) -> None:
-    text = "4071234567890"
+def test_further_networks_take_part_in_the_second_look_at_lines_alone(bars: Bars) -> None:
+    text = "40712345678901234"
     picture = bars.draw(text)
-    model = Shortsighted(bars, text, needs=10_000, doubt=0.85)
-    model.spec = dataclasses.replace(model.spec, thorough=thorough)
-    keen = Shortsighted(bars, text, needs=0, doubt=0)
+    model, keen = Shortsighted(bars, text, needs=10_000, doubt=0.85), Shortsighted(bars, text, needs=0, doubt=0)
     model.further = [keen]
     assert Reader(model).read(picture).text == text, "who sees it is surer of it than who does not"
-    several = len([*views(picture[4:-4])]) + 1
-    assert len(keen.seen) == (several if thorough else (several + 1) // 2)
-    assert len(model.seen) == 1 + (several if thorough else (several + 1) // 2)
+    several = len([*views(picture)]) + 1
+    assert len(keen.seen) == (several + 1) // 2
+    assert len(model.seen) == 1 + (several + 1) // 2
     assert keen.seen[0] == model.seen[0], "the picture as it is, first of all"
-    seen = len(keen.seen)
-    assert Reader(model).at_first_look().read(picture).text == "4081234568890"
-    assert len(keen.seen) == seen
+    assert Reader(model).at_first_look().read(picture).text == text.replace("7", "8")
+    assert len(keen.seen) == (several + 1) // 2
+
+    word = bars.draw("407")
+    assert is_word(*word.shape)
+    assert not is_word(*picture.shape)
+    model, keen = Shortsighted(bars, "407", needs=10_000, doubt=0.85), Shortsighted(bars, "407", needs=0, doubt=0)
+    model.further = [keen]
+    assert Reader(model).read(word).text == "408"
+    assert not keen.seen
 
 
 def test_every_view_is_read_and_the_picture_as_it_is_by_every_network() -> None:
-    assert by_network(5, 1, thorough=False) == [[0, 1, 2, 3, 4]]
-    assert by_network(5, 2, thorough=False) == [[0, 2, 4], [0, 1, 3]]
-    assert by_network(5, 3, thorough=False) == [[0, 3], [0, 1, 4], [0, 2]]
-    assert by_network(3, 2, thorough=True) == [[0, 1, 2], [0, 1, 2]]
+    assert by_network(5, 1) == [[0, 1, 2, 3, 4]]
+    assert by_network(5, 2) == [[0, 2, 4], [0, 1, 3]]
+    assert by_network(5, 3) == [[0, 3], [0, 1, 4], [0, 2]]
 
 
 def test_how_sure_a_second_look_is_has_a_power_of_its_own(bars: Bars) -> None:
