@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Write the error that was measured of a shipped model into its card.
+"""Write the error that was measured of a shipped model into its card, and what the card beside this file now says.
 
 usage: card.py NAME RESULTS.json
 
-RESULTS is what `benchmarks/accuracy.py --save` stored, of this very model. Nothing else of the model changes.
+RESULTS is what `benchmarks/accuracy.py --save` stored, of this very model. Nothing else of the model changes. The card
+of NAME-accurate is that of NAME.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ocrnn.model.export import describe, save_graph
 from ocrnn.model.runtime import find, header
 from ocrnn.model.weights import load_weights, save_weights
 
+HERE = Path(__file__).parent
+
 
 def main() -> None:
     """Read the command line and write the card into every file of that name."""
@@ -27,16 +30,20 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("results", type=Path)
     arguments = parser.parse_args()
-    told = scores(json.loads(arguments.results.read_text(encoding="utf-8"))["figures"]["sets"], arguments.name)
+    card = json.loads((HERE / f"{arguments.name.removesuffix('-accurate')}.json").read_text(encoding="utf-8"))
+    told = {
+        **card,
+        "scores": scores(json.loads(arguments.results.read_text(encoding="utf-8"))["figures"]["sets"], arguments.name),
+    }
     graph_file = find(arguments.name)
     graph = onnx.load(graph_file)
     spec = header(graph_file)
-    describe(graph, dataclasses.replace(spec, about={**spec.about, "scores": told}))
+    describe(graph, dataclasses.replace(spec, about={**spec.about, **told}))
     save_graph(graph, graph_file)
     weights_file = graph_file.with_suffix(".safetensors")
     if weights_file.exists():
         network, spec = load_weights(weights_file)
-        save_weights(weights_file, network, dataclasses.replace(spec, about={**spec.about, "scores": told}))
+        save_weights(weights_file, network, dataclasses.replace(spec, about={**spec.about, **told}))
 
 
 def scores(sets: dict[str, dict[str, Any]], model: str) -> dict[str, str]:

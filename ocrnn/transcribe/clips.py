@@ -23,8 +23,6 @@ Text = tuple[int, ...]
 _SHARPNESS = 5.0  # of the weights: a picture that is surer by 0.14 nats a character counts twice
 _WORST = -30.0  # log-probability below which a text is simply not what a picture shows: none can veto the others
 _ROUNDS = 4
-_MOST_MIXED = 50
-"""Texts that are mixed in one round: those that share so little gain nothing by it, and take most of the time."""
 _IMPOSSIBLE = -500.0  # log-probability below which a text is none that a language could make likely
 _MOST_GAIN = 60.0  # logarithm of how much more usual a rival can be, far beyond what decides
 
@@ -76,10 +74,7 @@ def agreed(
     _look_up(known, lines, texts)
     chosen = best()
     for _ in range(_ROUNDS if mix else 0):
-        mixed = {mixed for text in set(texts) for mixed in _mixed(chosen, text)}
-        if len(mixed) > _MOST_MIXED:
-            break
-        _look_up(known, lines, sorted(mixed))
+        _look_up(known, lines, [mixed for text in set(texts) for mixed in _mixed(chosen, text)])
         chosen, before = best(), chosen
         if chosen == before:
             break

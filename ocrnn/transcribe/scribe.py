@@ -64,7 +64,8 @@ class Scribe:
         power = self._spec.again_power if again else 1.0
         if language is None:
             texts = [found.texts[0].classes for found in self._search.texts(lines) if found.texts]
-            agreed = clips.agreed(lines, texts, mix=self._search.guide is None)
+            # Views of one picture wash nothing out: mixing their texts gains a hundredth, in twice the time.
+            agreed = clips.agreed(lines, texts, mix=not again and self._search.guide is None)
             logp = power * agreed.logp
         else:
             beams = self._search.likely(lines, language, 2)
