@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Train `latin`, and a `latin` that sees no real line, side by side in minutes on one GPU.
+"""Train networks side by side in minutes on one GPU.
 
-usage: gpu.py --fonts DIR --texts DIR --real DIR --from latin.safetensors [--minutes 9] --out DIR
+usage: gpu.py --fonts DIR --texts DIR --real DIR --network latin=latin.safetensors [--network NAME=FILE ...]
+              [--skip NAME=real|other-scripts ...] [--minutes 9] --out DIR
 
 Processes draw lines, on all cores but a few; the GPU, which is faster than they are, gets each batch again up to
---again times, changed a little (`shaken`). Both networks learn the same batches at the same time. `latin` goes on from
---from. `no-real` starts from nothing, or from --no-real-from, and skips the batches of real lines: what it reads says
-what these were worth. `latin.py` names the real sets; `ship.py` puts `latin` into the package.
+--again times, changed a little (`shaken`). All networks learn the same batches at the same time, but for those that
+--skip keeps from one: what a network reads that skips real lines says what these are worth, and one that knows other
+scripts is a second network for `ship.py`. `latin.py` names the real sets.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ from ocrnn.charset import Charset
 from ocrnn.image import LineFormat
 from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights, save_weights
-from ocrnn.spec import ModelSpec
+from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.batches import Batch, Plan, RealLines, batches
 from ocrnn.training.distributed import ALONE
@@ -47,11 +48,16 @@ from ocrnn.training.run import SynthLines
 from ocrnn.training.step import Learner
 from training.latin import REAL, open_real
 
+Lines = Literal["drawn", "other-scripts", "real"]
+
 CHUNK, FIRST_CHUNK = 6144, 1024
 """Synthetic lines that a process draws at a time, and sorts by width; and at first, when all wait for them."""
 REAL_SHARE = 0.15
-FIRST_LONGEST = 30
-"""Characters of the synthetic lines in the first chunk of each process, for the networks that start from nothing."""
+MIXED_SHARE, OTHER_SCRIPTS = 1 / 6, 0.15
+"""Of the drawn lines, those in batches that a network may skip for their other scripts, and how much of these show any.
+
+A batch of silence alone would teach that there is nothing to be read.
+"""
 _WARM_UP_STEPS = 200
 _KEPT = 300
 """Batches that stay on the GPU to be learned again."""
@@ -64,31 +70,33 @@ class Maker:
     """What a process that draws lines works from: it makes the chunks `first`, `first + step`, and so on."""
 
     synthesizer: Synthesizer
+    others: Synthesizer
     real: dict[str, RealLines]
     spec: ModelSpec
     columns: int
     seed: int
-    taught: bool
 
-    def run(self, first: int, step: int, out: multiprocessing.Queue[tuple[bool, Batch]]) -> None:
-        """Put batches into `out` for ever, each with whether its lines are real ones."""
+    def run(self, first: int, step: int, out: multiprocessing.Queue[tuple[Lines, Batch]]) -> None:
+        """Put batches into `out` for ever, each with what lines it has."""
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         for number in count(first, step):
-            longest = 95 if self.taught or number >= step else FIRST_LONGEST
-            drawn = SynthLines(self.synthesizer, longest=longest)
             # The second chunks differ in size, that not all processes hand over theirs at the same time.
             grown = 0 if number < step else first / step if number < 2 * step else 1
             lines = round(FIRST_CHUNK + grown * (CHUNK - FIRST_CHUNK))
-            plans: list[Plan] = [[(drawn, number * CHUNK + place) for place in range(lines)]]
-            if self.real:
-                plans.append(self._real(number, round(lines * REAL_SHARE / (1 - REAL_SHARE))))
-            for plan in plans:
+            mixed = round(lines * MIXED_SHARE)
+            drawn, others = SynthLines(self.synthesizer, longest=95), SynthLines(self.others, longest=95)
+            plans: dict[Lines, Plan] = {
+                "drawn": [(drawn, number * CHUNK + place) for place in range(mixed, lines)],
+                "other-scripts": [(others, number * CHUNK + place) for place in range(mixed)],
+                "real": self._real(number, round(lines * REAL_SHARE / (1 - REAL_SHARE))),
+            }
+            for kind, plan in plans.items():
                 for batch, _ in batches(
                     plan, self.spec, columns=self.columns, seed=self.seed, epoch=number, chunk=CHUNK
                 ):
                     # As arrays, and pixels of 16 bits: tensors would travel in shared memory, of which there is little.
-                    out.put((plan is not plans[0], _as_arrays(batch)))
+                    out.put((kind, _as_arrays(batch)))
 
     def _real(self, number: int, lines: int) -> Plan:
         rng = np.random.default_rng((self.seed, number, 7))
@@ -103,20 +111,20 @@ class Maker:
 class Supply:
     """Batches on the GPU: new ones as soon as they are drawn, in between earlier ones, changed, up to `again` times."""
 
-    made: queue.Queue[tuple[bool, Batch]]
+    made: queue.Queue[tuple[Lines, Batch]]
     again: int
     new: int = 0
     repeated: int = 0
-    _kept: deque[tuple[bool, Batch]] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    _kept: deque[tuple[Lines, Batch]] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
-    def next(self) -> tuple[bool, Batch]:
-        """A batch, and whether its lines are real ones."""
+    def next(self) -> tuple[Lines, Batch]:
+        """A batch, and what lines it has."""
         try:
             item = self.made.get(block=not self._kept or self.repeated >= self.again * self.new)
         except queue.Empty:
             self.repeated += 1
-            is_real, batch = self._kept[int(torch.randint(len(self._kept), ()))]
-            return is_real, dataclasses.replace(batch, images=shaken(batch.images.float()))
+            kind, batch = self._kept[int(torch.randint(len(self._kept), ()))]
+            return kind, dataclasses.replace(batch, images=shaken(batch.images.float()))
         self.new += 1
         self._kept.append(item)
         return item[0], dataclasses.replace(item[1], images=item[1].images.float())
@@ -127,15 +135,17 @@ class Pupil:
     """A network that learns, in a thread of its own, and on a GPU in a stream of its own."""
 
     name: str
-    network: Network
-    spec: ModelSpec
-    rate: float
+    weights: Path
+    skips: tuple[Lines, ...]
+    network: Network = field(init=False)
+    spec: ModelSpec = field(init=False)
     learner: Learner = field(init=False)
     thread: ThreadPoolExecutor = field(init=False)
     stream: torch.cuda.Stream | None = field(init=False)
     losses: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.network, self.spec = load_weights(self.weights)
         for module in self.network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = _NORM_MOMENTUM
@@ -145,13 +155,13 @@ class Pupil:
         self.stream = _new_stream()
         self.learner = Learner(self.network, precision=settled("auto", self.network, ALONE.device))
 
-    def learn(self, batch: Batch, share: float, step: int) -> Future[None]:
-        """Begin to take one step at a share of the rate."""
+    def learn(self, batch: Batch, rate: float, step: int) -> Future[None]:
+        """Begin to take one step."""
 
         def learned() -> None:
             # Backward in this thread too: torch's own is one for all of a device, and the networks would wait for it.
             with torch.cuda.stream(self.stream), torch.autograd.set_multithreading_enabled(False):
-                self.losses.append(self.learner.learn(batch, self.rate * share, step))
+                self.losses.append(self.learner.learn(batch, rate, step))
 
         if self.stream is not None:
             self.stream.wait_stream(torch.cuda.current_stream())
@@ -234,12 +244,12 @@ def _as_tensors(batch: Batch) -> Batch:
     return dataclasses.replace(batch, **tensors)
 
 
-def _upload(drawn: multiprocessing.Queue[tuple[bool, Batch]], made: queue.Queue[Any]) -> None:
+def _upload(drawn: multiprocessing.Queue[tuple[Lines, Batch]], made: queue.Queue[Any]) -> None:
     stream = _new_stream()
     while True:
-        is_real, batch = drawn.get()
+        kind, batch = drawn.get()
         with torch.cuda.stream(stream):
-            item = is_real, _as_tensors(batch).to(ALONE.device)
+            item = kind, _as_tensors(batch).to(ALONE.device)
         if stream is not None:
             stream.synchronize()
         made.put(item)
@@ -251,8 +261,9 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, required=True)
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--real", type=Path, required=True)
-    parser.add_argument("--from", dest="start", type=Path, required=True, help="weights of latin to go on from")
-    parser.add_argument("--no-real-from", type=Path)
+    parser.add_argument("--network", action="append", required=True, metavar="NAME=FILE", help="weights to go on from")
+    parser.add_argument("--skip", action="append", default=[], metavar="NAME=LINES", help="what a network does not see")
+    parser.add_argument("--share", action="append", default=[], metavar="KIND=SHARE", help="of a kind of drawn lines")
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--columns", type=int, default=300_000)
@@ -264,30 +275,35 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
 
-    network, spec = load_weights(arguments.start)
-    spec = ModelSpec(spec.charset, LineFormat(), spec.architecture)
-    synthesizer = Synthesizer(arguments.fonts, arguments.texts, Charset.open("latin"))
+    starts = {name: Path(file) for name, _, file in (each.partition("=") for each in arguments.network)}
+    skips = [(name, kind) for name, _, kind in (each.partition("=") for each in arguments.skip)]
+    assert all(name in starts and kind in get_args(Lines) for name, kind in skips), arguments.skip
+    shares = {kind: float(share) for kind, _, share in (each.partition("=") for each in arguments.share)}
+    spec = ModelSpec(Charset.open("latin"), LineFormat(), Architecture.named("fast"))
+    synthesizer = Synthesizer(arguments.fonts, arguments.texts, spec.charset, shares=shares)
+    others = Synthesizer(arguments.fonts, synthesizer.texts, spec.charset, shares=shares, other_scripts=OTHER_SCRIPTS)
     real, _ = open_real(arguments.real, spec)
     # Processes are forked before there is anything of CUDA in this one.
-    taught = arguments.no_real_from is not None
-    maker = Maker(synthesizer, real, spec, arguments.columns, arguments.seed, taught)
+    maker = Maker(synthesizer, others, real, spec, arguments.columns, arguments.seed)
     context = multiprocessing.get_context("fork")
-    drawn: multiprocessing.Queue[tuple[bool, Batch]] = context.Queue(4 * arguments.processes)
+    drawn: multiprocessing.Queue[tuple[Lines, Batch]] = context.Queue(4 * arguments.processes)
     for number in range(arguments.processes):
         context.Process(target=maker.run, args=(number, arguments.processes, drawn), daemon=True).start()
 
     torch.manual_seed(arguments.seed)
-    plain = Pupil("no-real", *_begun(arguments.no_real_from, spec), 1.5 * arguments.rate)
-    pupils = (Pupil("latin", network, spec, arguments.rate), plain)
-    made: queue.Queue[tuple[bool, Batch]] = queue.Queue(16)
+    pupils = [Pupil(name, file, tuple(kind for of, kind in skips if of == name)) for name, file in starts.items()]
+    for pupil in pupils:
+        # One batch is for all: how characters are numbered and what a frame is must be the same.
+        assert pupil.spec.charset == spec.charset
+        assert pupil.spec.architecture.stride == spec.architecture.stride
+    made: queue.Queue[tuple[Lines, Batch]] = queue.Queue(16)
     threading.Thread(target=_upload, args=(drawn, made), daemon=True).start()
     supply = Supply(made, arguments.again)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for step, done, is_due in _steps(60 * arguments.minutes - (time.monotonic() - started), arguments.save_seconds):
-        is_real, batch = supply.next()
-        share = min(1.0, (step + 1) / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * done))
-        learning = [pupil for pupil in pupils if not (is_real and pupil is plain)]
-        steps = [(pupil, pupil.learn(batch, share, step)) for pupil in learning]
+        kind, batch = supply.next()
+        rate = arguments.rate * min(1.0, (step + 1) / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * done))
+        steps = [(pupil, pupil.learn(batch, rate, step)) for pupil in pupils if kind not in pupil.skips]
         for pupil, taken in steps:
             pupil.wait(taken)
         if step % 100 == 99:
@@ -300,14 +316,6 @@ def main() -> None:
         if is_due:
             for pupil in pupils:
                 pupil.save(arguments.out)
-
-
-def _begun(start: Path | None, spec: ModelSpec) -> tuple[Network, ModelSpec]:
-    if start is None:
-        return Network(spec.architecture, spec.charset.classes), spec
-    network, found = load_weights(start)
-    assert (found.charset, found.architecture) == (spec.charset, spec.architecture)
-    return network, spec
 
 
 def _steps(seconds: float, save_seconds: float) -> Iterator[tuple[int, float, bool]]:

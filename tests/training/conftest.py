@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrnn.charset import Charset
@@ -17,6 +18,12 @@ SMALL = Architecture(
     hidden=24,
     layers=1,
 )
+
+
+@pytest.fixture(autouse=True)
+def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn on the processor, whatever the machine has: what is expected to the last bit holds there."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
 
 @pytest.fixture
