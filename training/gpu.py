@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Train networks side by side in minutes on one GPU.
 
-usage: gpu.py --fonts DIR --texts DIR --real DIR --network latin=latin.safetensors [--network NAME=FILE ...]
+usage: gpu.py --fonts DIR --texts DIR --real DIR --network latin=latin.safetensors [--network NAME=[FILE] ...]
               [--skip NAME=real|other-scripts ...] [--minutes 9] --out DIR
 
 Processes draw lines, on all cores but a few; the GPU, which is faster than they are, gets each batch again up to
@@ -135,17 +135,15 @@ class Pupil:
     """A network that learns, in a thread of its own, and on a GPU in a stream of its own."""
 
     name: str
-    weights: Path
+    network: Network
+    spec: ModelSpec
     skips: tuple[Lines, ...]
-    network: Network = field(init=False)
-    spec: ModelSpec = field(init=False)
     learner: Learner = field(init=False)
     thread: ThreadPoolExecutor = field(init=False)
     stream: torch.cuda.Stream | None = field(init=False)
     losses: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.network, self.spec = load_weights(self.weights)
         for module in self.network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = _NORM_MOMENTUM
@@ -261,7 +259,9 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, required=True)
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--real", type=Path, required=True)
-    parser.add_argument("--network", action="append", required=True, metavar="NAME=FILE", help="weights to go on from")
+    parser.add_argument(
+        "--network", action="append", required=True, metavar="NAME=[FILE]", help="go on from FILE, or from nothing"
+    )
     parser.add_argument("--skip", action="append", default=[], metavar="NAME=LINES", help="what a network does not see")
     parser.add_argument("--share", action="append", default=[], metavar="KIND=SHARE", help="of a kind of drawn lines")
     parser.add_argument("--minutes", type=float, default=9.0)
@@ -275,7 +275,7 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
 
-    starts = {name: Path(file) for name, _, file in (each.partition("=") for each in arguments.network)}
+    starts = {name: file for name, _, file in (each.partition("=") for each in arguments.network)}
     skips = [(name, kind) for name, _, kind in (each.partition("=") for each in arguments.skip)]
     assert all(name in starts and kind in get_args(Lines) for name, kind in skips), arguments.skip
     shares = {kind: float(share) for kind, _, share in (each.partition("=") for each in arguments.share)}
@@ -291,7 +291,10 @@ def main() -> None:
         context.Process(target=maker.run, args=(number, arguments.processes, drawn), daemon=True).start()
 
     torch.manual_seed(arguments.seed)
-    pupils = [Pupil(name, file, tuple(kind for of, kind in skips if of == name)) for name, file in starts.items()]
+    pupils = [
+        Pupil(name, *_begun(file, spec), tuple(kind for of, kind in skips if of == name))
+        for name, file in starts.items()
+    ]
     for pupil in pupils:
         # One batch is for all: how characters are numbered and what a frame is must be the same.
         assert pupil.spec.charset == spec.charset
@@ -316,6 +319,10 @@ def main() -> None:
         if is_due:
             for pupil in pupils:
                 pupil.save(arguments.out)
+
+
+def _begun(weights: str, spec: ModelSpec) -> tuple[Network, ModelSpec]:
+    return load_weights(Path(weights)) if weights else (Network(spec.architecture, spec.charset.classes), spec)
 
 
 def _steps(seconds: float, save_seconds: float) -> Iterator[tuple[int, float, bool]]:

@@ -274,9 +274,8 @@ class Reader:
                 assert seen.picture is not None  # kept of all turns of a page alike
                 if in_doubt(outcome, seen.picture, spec):
                     views = [seen, *seen.views(spec)]
-                    # A word is left to the model's own network: what else there is costs signs as much as it gains.
-                    networks = 1 if is_word(*seen.picture.shape) else len(self._networks)
-                    looks[position] = [[views[view] for view in its] for its in by_network(len(views), networks)]
+                    shares = by_network(len(views), len(self._networks), word=is_word(*seen.picture.shape))
+                    looks[position] = [[views[view] for view in its] for its in shares]
                     columns += sum(look.columns for its in looks[position] for look in its)
             if looks and (columns >= WINDOW_COLUMNS or position == len(window) - 1):
                 for at, reading in self._agreed(looks, batch_size):
@@ -288,7 +287,7 @@ class Reader:
         """What the views of each of some pages agree on, from those that each network reads, at the page's number."""
         lines: dict[int, list[LogProbs]] = {at: [] for at in looks}
         for network, model in enumerate(self._networks):
-            shared = {at: its[network] for at, its in looks.items() if network < len(its)}
+            shared = {at: its[network] for at, its in looks.items()}
             read = iter(self._log_probs([look for its in shared.values() for look in its], batch_size, model))
             for at, its in shared.items():
                 lines[at] += itertools.islice(read, len(its))

@@ -101,12 +101,13 @@ def is_word(height: int, width: int) -> bool:
     return width <= _WORD * height
 
 
-def by_network(views: int, networks: int) -> list[list[int]]:
+def by_network(views: int, networks: int, *, word: bool) -> list[list[int]]:
     """Which of some views, the picture as it is the first of them, each of some networks reads.
 
-    The first is for all networks, each of the others for one of them in turn: no more views take no more time.
+    Those of a word are short, and every network reads all of them. Of those of a line every network reads the first,
+    and each of the others one network in turn: no more views take no more time.
     """
-    return [[view for view in range(views) if not view or view % networks == n] for n in range(networks)]
+    return [[view for view in range(views) if word or not view or view % networks == n] for n in range(networks)]
 
 
 def _threshold(height: int, width: int, spec: ModelSpec) -> float:
