@@ -150,11 +150,12 @@ class ModelSpec:
 
     `temperature` divides the logits before confidences are computed (Guo et al. 2017, arXiv 1706.04599), 1 where
     nothing was fitted or a graph has it inside. A line whose text is less likely than `doubt` (0..1) is looked at again
-    in other views, a word also below `word_doubt`; that takes many times as long, and with 0 none is. The probability
-    that the views then give to a text is raised to `again_power` to be one that holds. `language` is what the model
-    knows of languages, used in such a second look, for the text and then for how sure it is, and counting
-    `language_weight` there: a packed language model (`decoding.packed`) in base 64, empty for none. `about` is free
-    text for people, by heading: data, licence, scores.
+    in other views, a word also below `word_doubt`; that takes many times as long, and with 0 none is. A network that
+    another model brings for this takes part in second looks at words where its own `word_doubt` is above 0, and at
+    other lines where its `doubt` is. The probability that the views then give to a text is raised to `again_power` to
+    be one that holds. `language` is what the model knows of languages, used in such a second look, for the text and
+    then for how sure it is, and counting `language_weight` there: a packed language model (`decoding.packed`) in base
+    64, empty for none. `about` is free text for people, by heading: data, licence, scores.
     """
 
     charset: Charset

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Put a trained model into the package with its card: weights to train on, and eight bits to read with.
 
-usage: ship.py BEST.safetensors latin --calibrate DIR [--further OTHER.safetensors]... [--accurate --language latin.lm]
+usage: ship.py BEST.safetensors latin --calibrate DIR [--lines OTHER.safetensors]
+               [--accurate LARGER.safetensors --language latin.lm]
 
 The card is `NAME.json` beside this file: data, licence, weaknesses; `card.py` adds the scores once they are measured.
---calibrate fits the confidence on labelled lines that the model has not learned from, 5,000 of them or more
-(`ocrnn synth -n 5000` with another seed), once for the weights and once for the eight bits, and for either file to read
-with once more on those that it looks at again. --accurate also writes NAME-accurate.onnx: the same weights in real
-numbers, which look again at lines that they are not sure of, and know then the language that `language.py` made.
---further gives either file another network for what it looks at again, in eight bits.
+--calibrate fits the confidence on labelled lines that the model has not learned from, 5,000 of them or more (`ocrnn
+synth -n 5000` with another seed), once for the weights and once for the eight bits, and for either file to read with
+once more on those that it looks at again. --lines gives it another network for second looks at lines. --accurate also
+writes NAME-accurate.onnx: the same weights in real numbers, which look again at whatever they are not sure of,
+together with the other network and a larger one, and know then the language that `language.py` made.
 """
 
 from __future__ import annotations
@@ -56,18 +57,18 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("name")
     parser.add_argument("--calibrate", type=Path, required=True)
-    parser.add_argument("--further", type=Path, action="append", default=[])
-    parser.add_argument("--accurate", action="store_true")
+    parser.add_argument("--lines", type=Path)
+    parser.add_argument("--accurate", type=Path)
     parser.add_argument("--language", type=Path)
     arguments = parser.parse_args()
-    if arguments.accurate != (arguments.language is not None):
+    if (arguments.accurate is None) != (arguments.language is None):
         parser.error("--accurate and --language belong together")
     network, spec = load_weights(arguments.weights)
     card = json.loads((HERE / f"{arguments.name}.json").read_text(encoding="utf-8"))
     about = {"name": arguments.name, "date": date.today().isoformat(), **card}
     spec = dataclasses.replace(spec, about=about, doubt=LINE_DOUBT, word_doubt=WORD_DOUBT)
     lines = read_labels(arguments.calibrate).samples
-    further = [_further(path, spec, lines) for path in arguments.further]
+    further = [_further(arguments.lines, spec, lines, words=False)] if arguments.lines else []
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)
     if arguments.accurate:
@@ -80,19 +81,21 @@ def main() -> None:
             language_weight=LANGUAGE_WEIGHT,
             about={**spec.about, "name": name},
         )
-        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", further)
+        larger = _further(arguments.accurate, spec, lines, words=True)
+        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", [*further, larger])
     graph, fitted = _eight_bits(network, spec, lines)
     power = _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
     save_weights(MODELS / f"{arguments.name}.safetensors", network, dataclasses.replace(spec, again_power=power))
 
 
-def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample]) -> bytes:
+def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample], *, words: bool) -> bytes:
     """Another network for second looks, as the file to read with that it would be: whoever brings it tells the rest."""
     network, spec = load_weights(weights)
     if spec.charset != own.charset:
         raise SystemExit(f"{weights}: reads other characters; give weights of the same charset")
-    graph, fitted = _eight_bits(network, dataclasses.replace(spec, about={}), lines)
-    describe(graph, dataclasses.replace(spec, about={}, temperature=fitted.temperature))
+    spec = dataclasses.replace(spec, about={}, doubt=DOUBT, word_doubt=DOUBT if words else 0.0)
+    graph, fitted = _eight_bits(network, spec, lines)
+    describe(graph, dataclasses.replace(spec, temperature=fitted.temperature))
     return bytes(calibrated(graph).SerializeToString(deterministic=True))
 
 

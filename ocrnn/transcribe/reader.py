@@ -267,14 +267,14 @@ class Reader:
         """Read doubtful pages again in several views each, and put down as their outcome what these agree on."""
         looks: dict[int, list[list[Prepared]]] = {}  # by position, then by network
         columns = 0
-        spec = self.model.spec
+        spec, specs = self.model.spec, [network.spec for network in self._networks]
         for position, (page, outcome) in enumerate(zip(window, outcomes, strict=True)):
             if isinstance(outcome, Reading) and page.picture is not None:
                 seen = next(turn for turn in (page, *page.others) if turn.turned_deg == outcome.turned_deg)
                 assert seen.picture is not None  # kept of all turns of a page alike
                 if in_doubt(outcome, seen.picture, spec):
                     views = [seen, *seen.views(spec)]
-                    shares = by_network(len(views), len(self._networks), word=is_word(*seen.picture.shape))
+                    shares = by_network(len(views), specs, word=is_word(*seen.picture.shape))
                     looks[position] = [[views[view] for view in its] for its in shares]
                     columns += sum(look.columns for its in looks[position] for look in its)
             if looks and (columns >= WINDOW_COLUMNS or position == len(window) - 1):

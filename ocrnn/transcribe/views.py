@@ -9,7 +9,7 @@ The same with labels in mind is test-time augmentation (Krizhevsky et al. 2012).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -101,13 +101,17 @@ def is_word(height: int, width: int) -> bool:
     return width <= _WORD * height
 
 
-def by_network(views: int, networks: int, *, word: bool) -> list[list[int]]:
-    """Which of some views, the picture as it is the first of them, each of some networks reads.
+def by_network(views: int, networks: Sequence[ModelSpec], *, word: bool) -> list[list[int]]:
+    """Which of some views, the picture as it is the first of them, each network reads: the model's own, then further.
 
-    Those of a word are short, and every network reads all of them. Of those of a line every network reads the first,
-    and each of the others one network in turn: no more views take no more time.
+    Those of a word are short, and every network that knows words reads all of them. Of those of a line every network
+    that knows lines reads the first, and each of the others one network in turn: no more views take no more time.
     """
-    return [[view for view in range(views) if word or not view or view % networks == n] for n in range(networks)]
+    asked = [0, *(n for n, spec in enumerate(networks[1:], 1) if (spec.word_doubt if word else spec.doubt))]
+    shares: list[list[int]] = [[] for _ in networks]
+    for turn, n in enumerate(asked):
+        shares[n] = [view for view in range(views) if word or not view or view % len(asked) == turn]
+    return shares
 
 
 def _threshold(height: int, width: int, spec: ModelSpec) -> float:

@@ -54,7 +54,7 @@ def agreed() -> float:
 
 
 def test_further_networks_take_part(samples: list[Sample]) -> None:
-    model, other = Undecided(0.85), Undecided(0.0)
+    model, other = Undecided(0.85), Undecided(0.85)
     model.further = [other]
     second_look(model, samples)
     assert other.lines == 3 * len(samples), "the picture as it is and every second view"
