@@ -49,17 +49,28 @@ def beam_search(
     >>> [(found.classes, round(math.exp(found.logp), 2)) for found in beam_search(frames)]
     [((1,), 0.64), ((), 0.36)]
     """
+    frames = checked(log_probs)
+    found = _found(frames, width, guide, trace)[:best]
+    spans = align_all(frames, [classes for classes, _, _ in found])
+    return [Hypothesis(classes, logp, span, score) for (classes, logp, score), span in zip(found, spans, strict=True)]
+
+
+def beam_texts(log_probs: LogProbs, width: int, *, best: int, guide: Guide) -> list[tuple[int, ...]]:
+    """Classes of the first `best` texts that `beam_search` finds, without the time it takes to say where they stand."""
+    return [classes for classes, _, _ in _found(checked(log_probs), width, guide, None)[:best]]
+
+
+def _found(
+    frames: Scores, width: int, guide: Guide | None, trace: Trace | None
+) -> list[tuple[tuple[int, ...], float, float]]:
     if width < 1:
         raise UsageError(f"--beam-width {width}: no prefix would be left; give 1 or more")
-    frames = checked(log_probs)
     beam = _Beam(width, guide)
     for number, frame in enumerate(frames):
         beam.advance(frame)
         if trace is not None:
             trace(number, [(classes, logp + score) for classes, logp, score in beam.texts()])
-    found = beam.texts(ended=True)[:best]
-    spans = align_all(frames, [classes for classes, _, _ in found])
-    return [Hypothesis(classes, logp, span, score) for (classes, logp, score), span in zip(found, spans, strict=True)]
+    return beam.texts(ended=True)
 
 
 class _Beam:

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from ocrnn.decoding.beam import beam_search
+from ocrnn.decoding.beam import beam_texts
 from ocrnn.decoding.constraints import Decoded, decode
-from ocrnn.decoding.ctc import Hypothesis, LogProbs, greedy_all, log_probabilities
+from ocrnn.decoding.ctc import LogProbs, greedy_all, log_probabilities
 from ocrnn.decoding.guide import Guide, combined
 from ocrnn.errors import UsageError, at_least, one_of
 
@@ -68,7 +68,7 @@ class Search:
         logps = log_probabilities(lines, [best.classes for best in found])
         return [Decoded((replace(best, logp=float(logp)),)) for best, logp in zip(found, logps, strict=True)]
 
-    def likely(self, lines: Sequence[LogProbs], language: Guide, most: int) -> list[list[Hypothesis]]:
-        """Up to `most` texts of each line (T, C), the best first, as a beam finds them with a language."""
+    def likely(self, lines: Sequence[LogProbs], language: Guide, most: int) -> list[list[tuple[int, ...]]]:
+        """Classes of up to `most` texts of each line (T, C), the best first, as a beam finds them with a language."""
         width = max(most, self.beam_width)
-        return [beam_search(np.ascontiguousarray(line), width, best=most, guide=language) for line in lines]
+        return [beam_texts(np.ascontiguousarray(line), width, best=most, guide=language) for line in lines]

@@ -69,9 +69,9 @@ class Scribe:
             logp = power * agreed.logp
         else:
             beams = self._search.likely(lines, language, 2)
-            texts = [found[0].classes for found in beams]
+            texts = [found[0] for found in beams]
             # What the language speaks against stands in no beam: the pictures' own texts are among the rivals.
-            rivals = [text.classes for found in (*beams, greedy_all(lines)) for text in found]
+            rivals = [text for found in beams for text in found] + [found.classes for found in greedy_all(lines)]
             agreed = clips.agreed(lines, texts, mix=False, rivals=rivals)
             scores = {text: _BELIEF * score(language, text) for text in agreed.shares}
             logp = clips.in_language(agreed, power * agreed.logp, scores)
