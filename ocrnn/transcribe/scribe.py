@@ -15,7 +15,7 @@ from ocrnn.decoding.ctc import Hypothesis, LogProbs, align, character_confidence
 from ocrnn.decoding.guide import score
 from ocrnn.decoding.language import Language
 from ocrnn.decoding.parts import Part, alternatives, confidences, words
-from ocrnn.decoding.search import Search
+from ocrnn.decoding.search import Search, likely
 from ocrnn.reading import Character, Overruled, Reading, Word
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe import clips
@@ -68,7 +68,7 @@ class Scribe:
             agreed = clips.agreed(lines, texts, mix=not again and self._search.guide is None)
             logp = power * agreed.logp
         else:
-            beams = self._search.likely(lines, language, 2)
+            beams = likely(lines, language, 2)
             texts = [found[0] for found in beams]
             # What the language speaks against stands in no beam: the pictures' own texts are among the rivals.
             rivals = [text for found in beams for text in found] + [found.classes for found in greedy_all(lines)]
