@@ -20,8 +20,10 @@ import onnx
 from ocrnn.model.export import describe, save_graph
 from ocrnn.model.runtime import find, header
 from ocrnn.model.weights import load_weights, save_weights
+from ocrnn.spec import ModelSpec
 
 HERE = Path(__file__).parent
+_OF_THE_FILE = ("name", "date", "calibration")
 
 
 def main() -> None:
@@ -38,12 +40,17 @@ def main() -> None:
     graph_file = find(arguments.name)
     graph = onnx.load(graph_file)
     spec = header(graph_file)
-    describe(graph, dataclasses.replace(spec, about={**spec.about, **told}))
+    describe(graph, dataclasses.replace(spec, about=_about(spec, told)))
     save_graph(graph, graph_file)
     weights_file = graph_file.with_suffix(".safetensors")
     if weights_file.exists():
         network, spec = load_weights(weights_file)
-        save_weights(weights_file, network, dataclasses.replace(spec, about={**spec.about, **told}))
+        save_weights(weights_file, network, dataclasses.replace(spec, about=_about(spec, told)))
+
+
+def _about(spec: ModelSpec, told: dict[str, Any]) -> dict[str, Any]:
+    """What the card and the scores say, after what `ship.py` said of this file alone."""
+    return {**{heading: said for heading, said in spec.about.items() if heading in _OF_THE_FILE}, **told}
 
 
 def scores(sets: dict[str, dict[str, Any]], model: str) -> dict[str, str]:
