@@ -53,7 +53,7 @@ def further(path: Path, own: ModelSpec) -> list[tuple[ModelSpec, bytes]]:
     """The networks that a model file brings beside its own, for second looks: spec and .onnx of each, unopened.
 
     `own` is the spec in the file's header, which was read before. Raises ModelError for a network that is none, or one
-    that reads other characters.
+    that reads other characters or takes other lines.
     """
     if path.suffix.lower() != ".onnx":
         return []
@@ -68,6 +68,8 @@ def further(path: Path, own: ModelSpec) -> list[tuple[ModelSpec, bytes]]:
         spec = _spec(path, io.BytesIO(content), len(content))
         if spec.charset != own.charset:
             raise damaged(path, "a further network in it reads other characters")
+        if (spec.line_format, spec.architecture.stride) != (own.line_format, own.architecture.stride):
+            raise damaged(path, "a further network in it takes other lines")  # it is given those that are prepared
         networks.append((spec, content))
     return networks
 

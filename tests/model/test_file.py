@@ -197,6 +197,9 @@ def test_a_further_network_that_cannot_be_used_is_refused(
     other = dataclasses.replace(spec, charset=Charset("xyz"))
     with pytest.raises(ModelError, match="reads other characters"):
         file.further(bringing(stored[".onnx"], tmp_path / "other.onnx", content), other)
+    wider = dataclasses.replace(spec, line_format=dataclasses.replace(spec.line_format, margin=9))
+    with pytest.raises(ModelError, match="takes other lines"):
+        file.further(tmp_path / "other.onnx", wider)
     graph = onnx.load(stored[".onnx"])
     onnx.helper.set_model_props(graph, {"ocrnn": spec.to_json(), file.FURTHER: "no base64!"})
     onnx.save(graph, tmp_path / "letters.onnx")
