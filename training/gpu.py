@@ -54,7 +54,8 @@ CHUNK, FIRST_CHUNK = 6144, 1024
 """Synthetic lines that a process draws at a time, and sorts by width; and at first, when all wait for them."""
 REAL_SHARE = 0.15
 MIXED_SHARE, OTHER_SCRIPTS = 1 / 6, 0.15
-"""Of the drawn lines, those in batches that a network may skip for their other scripts, and how much of these show any.
+"""Of the drawn lines, those in batches that a network may skip for their other scripts, and how many of these show any,
+of kinds that mix them (`MIXING`): together one drawn line in a hundred.
 
 A batch of silence alone would teach that there is nothing to be read.
 """
