@@ -19,7 +19,6 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrnn.charset import Charset
-from ocrnn.model import openvino
 from ocrnn.spec import ModelSpec
 
 ROOT = Path(__file__).parent.parent
@@ -29,12 +28,6 @@ _ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def without_amx(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ONNX Runtime execute every model that a test opens, on whatever chip."""
-    monkeypatch.setattr(openvino, "is_fastest", lambda: False)
 
 
 @pytest.fixture(scope="session")

@@ -96,10 +96,8 @@ device: Option[Any] = click.option(
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     default="auto",
     show_default=True,
-    help="Where the network is executed. auto: the processor, for several pictures by OpenVINO where that is installed "
-    "(ocrnn[openvino]) and the chip has AMX; cpu: the processor, the same on every machine. cuda, a GPU of NVIDIA's "
-    "(needs onnxruntime-gpu), and mps, that of a Mac, have not been measured and are taken only where they are asked "
-    "for.",
+    help="Where the network is executed. auto and cpu: on the processor. cuda, a GPU of NVIDIA's (needs "
+    "onnxruntime-gpu), and mps, that of a Mac, have not been measured and are taken only where they are asked for.",
 )
 val_split: Option[Any] = click.option(
     "--val-split",

@@ -307,8 +307,7 @@ def command(
                 # A picture alone gets all cores: there is nothing to read beside it.
                 jobs=jobs or (1 if len(pictures) == 1 else None),
                 threads=threads,
-                # OpenVINO starts half a second later, which a picture alone does not bring in.
-                device="cpu" if device == "auto" and len(pictures) == 1 else device,
+                device=device,
                 max_pixels=max_pixels,
             )
             sources = _Sources(pictures, stdin)

@@ -17,8 +17,8 @@ from ocrnn.errors import UsageError
 from ocrnn.model.reals import in_real_numbers, is_whole
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-"""auto: the processor, by the fastest that is installed; cpu: the processor, in the numbers of the model file, alike on
-every machine; cuda: a GPU of NVIDIA's; mps: that of a Mac."""
+"""auto and cpu: the processor, in the numbers of the model file; cuda: a GPU of NVIDIA's; mps: that of a Mac. What auto
+means may change, as what is fastest does."""
 
 
 @dataclass(frozen=True)

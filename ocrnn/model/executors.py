@@ -1,4 +1,4 @@
-"""What executes a model: ONNX Runtime for .onnx, torch for .safetensors (`openvino` is a third), behind one call."""
+"""What executes a model: ONNX Runtime for .onnx, torch for .safetensors, behind one call."""
 
 from __future__ import annotations
 

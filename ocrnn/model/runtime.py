@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import numpy as np
 
 from ocrnn.errors import ModelError, UsageError
 from ocrnn.model import device as devices
-from ocrnn.model import file, openvino
+from ocrnn.model import file
 from ocrnn.model.cores import free_cores
 from ocrnn.model.device import Device
-from ocrnn.model.executors import MOST_THREADS, Later, Model, OnnxModel, TorchModel, content_of
+from ocrnn.model.executors import MOST_THREADS, Later, Model, OnnxModel, TorchModel
 from ocrnn.model.reals import is_whole
 from ocrnn.spec import ModelSpec
 
@@ -24,14 +23,12 @@ _SHIPPED = Path(__file__).parents[1] / "models"
 _PROBE_PX = 64  # width of the line that `open_model` tries: the narrowest from which every preset makes some frames
 
 
-def open_model(
-    name_or_path: str | Path | None = None, *, threads: int | None = None, jobs: int = 1, device: Device = "auto"
-) -> Model:
+def open_model(name_or_path: str | Path | None = None, *, threads: int | None = None, device: Device = "auto") -> Model:
     """Open a shipped model by its name (None: the default one), an .onnx or a .safetensors file.
 
     `threads` is how many cores one `infer` may use; None takes the free ones, at most 8. For a .safetensors, which
-    torch executes, it sets torch's own number for the whole process and None leaves that alone. `jobs` is how many
-    `infer` are called at a time, which OpenVINO wants to know. `device` is where the network is executed.
+    torch executes, it sets torch's own number for the whole process and None leaves that alone. `device` is where the
+    network is executed.
     Raises ModelError for a file that is missing, damaged, foreign, newer, or does not do what it says; UsageError for
     a device that is not there or for which something is not installed.
     """
@@ -45,9 +42,9 @@ def open_model(
     if path.suffix.lower() != ".onnx":
         model: Model = _torch_model(path, threads, device)
     else:
-        opened = partial(_onnx_model, path, threads=threads, jobs=jobs, device=device)
-        later = [Later(other, partial(opened, other, content)) for other, content in file.further(path, spec)]
-        model = opened(spec, content_of(path), further=later)
+        opened = partial(OnnxModel, path, threads=threads, device=device)
+        later = [Later(other, partial(opened, other, content=part)) for other, part in file.further(path, spec)]
+        model = opened(spec, further=later)
     _prove(path, model)
     return model
 
@@ -90,8 +87,6 @@ def executor(name_or_path: str | Path | None = None, device: Device = "auto") ->
     on_gpu = device in devices.PROVIDERS
     if path.suffix.lower() != ".onnx":
         name, package, numbers = "torch", "torch", "real numbers"
-    elif _takes_openvino(device):
-        name, package, numbers = "OpenVINO", "openvino", openvino.precision()
     else:
         name, package = "ONNX Runtime", "onnxruntime-gpu" if device == "cuda" else "onnxruntime"
         numbers = "eight bits" if is_whole(path.read_bytes()) and not on_gpu else "real numbers"
@@ -134,37 +129,6 @@ def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
             known = ", ".join(sorted(packed)) or "none is installed"
             raise ModelError(f"{name_or_path}: no such model; name a file or one of those that ship ({known})")
     return path
-
-
-def _takes_openvino(device: Device) -> bool:
-    return device == "auto" and openvino.is_installed() and openvino.is_fastest()
-
-
-def _onnx_model(
-    path: Path,
-    spec: ModelSpec,
-    content: bytes,
-    *,
-    threads: int | None,
-    jobs: int,
-    device: Device,
-    further: Sequence[Model] = (),
-) -> Model:
-    """Open what a file holds, with OpenVINO where that is best; where that fails ONNX Runtime, and a line says so."""
-    onnx_runtime = partial(OnnxModel, path, spec, threads, content=content, further=further)
-    if not _takes_openvino(device):
-        return onnx_runtime(device=device)
-    cores = threads or min(free_cores(), MOST_THREADS)
-    try:
-        return openvino.OpenVinoModel(content, spec, threads=cores, jobs=jobs, further=further)
-    except Exception as fault:  # a broken package may raise anything when it is imported
-        told = " ".join(str(fault).split()) or type(fault).__name__
-        model = onnx_runtime()  # which says more clearly what is wrong with the file, if it is that
-        import logging
-
-        log = logging.getLogger("ocrnn")
-        log.warning("ocrnn: OpenVINO is installed but does not work (%s); ONNX Runtime reads instead", told)
-        return model
 
 
 def _torch_model(path: Path, threads: int | None, device: Device) -> TorchModel:

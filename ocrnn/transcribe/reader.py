@@ -129,16 +129,15 @@ class Reader:
 
         `jobs` is how many lines are read side by side, `threads` how many processor cores each of them may use. What
         is left out is chosen so that together they use the free cores once, with `threads` alone that many of them.
-        `device` is where the network is executed. With "auto" that is the processor, by OpenVINO where it is installed
-        and the chip has AMX, which starts half a second later; with "cpu" it is ONNX Runtime, in the numbers of the
-        model's file. "cuda" is a GPU of NVIDIA's and "mps" that of a Mac, where ONNX Runtime reads in real numbers, and
-        torch a .safetensors: UsageError where they are not there.
+        `device` is where the network is executed: with "auto" and "cpu" on the processor, in the numbers of the model's
+        file. "cuda" is a GPU of NVIDIA's and "mps" that of a Mac, where ONNX Runtime reads in real numbers, and torch a
+        .safetensors: UsageError where they are not there.
         """
         from ocrnn.model.runtime import open_model, share_cores
 
         jobs, threads = share_cores(model, jobs=jobs, threads=threads)
         return cls(
-            open_model(model, threads=threads, jobs=jobs, device=device),
+            open_model(model, threads=threads, device=device),
             decoder=decoder,
             beam_width=beam_width,
             alternatives=alternatives,

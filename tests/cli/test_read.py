@@ -350,7 +350,7 @@ def test_the_defaults_are_those_of_the_reader(run: Run, bars: Bars, tmp_path: Pa
             "jobs": 1,
             "threads": None,
             "max_pixels": MAX_PIXELS,
-            "device": "cpu",
+            "device": "auto",
         }
     ]
     text = run("read", "--help").stdout
@@ -952,7 +952,7 @@ def stopped(
 ) -> tuple[int, str, list[str]]:
     """Status, stdout and stderr of a run that got a signal while it waited for its fourth picture.
 
-    One bad and two good ones were behind it: windows hold 1, 2, 4 pictures at first.
+    One bad and two good ones were behind it: each of two jobs takes one or two of so few at a time.
     """
     (folder / "in").mkdir()
     (folder / "in/0.png").write_text("bad")
@@ -960,7 +960,7 @@ def stopped(
         bars.save(folder / f"in/{n}.png", str(n))
     os.mkfifo(folder / "in/3.png")
     with subprocess.Popen(
-        [sys.executable, "-m", "ocrnn", "read", "in", "-m", bars_file, "--failures", "failed.tsv", "-v", *output],
+        [sys.executable, "-m", "ocrnn", "read", "in", "-m", bars_file, "-j2", "--failures", "failed.tsv", "-v", *output],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
