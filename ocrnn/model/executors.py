@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ocrnn.errors import ModelError, UsageError
 from ocrnn.model import device as devices
-from ocrnn.model import file
+from ocrnn.model import file, tiles
 from ocrnn.model.cores import free_cores
 from ocrnn.model.device import Device
 from ocrnn.spec import ModelSpec
@@ -73,6 +73,8 @@ class OnnxModel:
         try:
             # From bytes: the file cannot refer to others beside it.
             graph = content_of(path) if content is None else content
+            if device not in devices.PROVIDERS and tiles.are_here():
+                graph = tiles.moved(graph)
             self._session = devices.session(graph, options, device)
         except (ModelError, UsageError):  # that names what is at fault: the path, or the GPU
             raise

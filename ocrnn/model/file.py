@@ -11,11 +11,12 @@ import base64
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from ocrnn.errors import ModelError
+from ocrnn.model.wire import Damaged, fields
 from ocrnn.spec import ModelSpec
 
 KEY = "ocrnn"
@@ -27,10 +28,6 @@ SUFFIXES = (".onnx", ".safetensors")
 
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _MADE_BY = "give a model that `ocrnn train` or `ocrnn export` wrote"
-
-
-class _Damaged(Exception):
-    """What is wrong with the bytes, in words."""
 
 
 def header(path: Path) -> ModelSpec:
@@ -89,14 +86,14 @@ def _spec(path: Path, file: BinaryIO, size: int) -> ModelSpec:
     """The spec in the bytes of a model; ModelError, which calls it by the path, where there is none."""
     try:
         return ModelSpec.from_json(_description(path, file, size), name=str(path))
-    except _Damaged as fault:
+    except Damaged as fault:
         raise damaged(path, str(fault)) from None
     except (ArithmeticError, ValueError, RecursionError) as fault:
         raise damaged(path, f"its description cannot be used: {fault}") from None
 
 
 def _description(path: Path, file: BinaryIO, size: int) -> str:
-    """The JSON text a model file carries; ModelError or _Damaged where there is none."""
+    """The JSON text a model file carries; ModelError or Damaged where there is none."""
     start = file.read(4)
     if not start:
         raise ModelError(f"{path}: the model file is empty; fetch or export it again")
@@ -117,7 +114,7 @@ def _safetensors_metadata(file: BinaryIO, size: int, key: str) -> str | None:
     """A value in the `__metadata__` of a safetensors file: eight bytes of length, JSON of that length, tensors."""
     length = int.from_bytes(file.read(8), "little")
     if length > size - 8:
-        raise _Damaged("its header is cut short")
+        raise Damaged("its header is cut short")
     try:
         tensors = json.loads(file.read(length))
         metadata = tensors.pop("__metadata__", {})
@@ -125,35 +122,33 @@ def _safetensors_metadata(file: BinaryIO, size: int, key: str) -> str | None:
         cut = 8 + length + end > size
         strings = all(isinstance(value, str) for value in metadata.values())
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        raise _Damaged("its header is not that of a safetensors file") from None
+        raise Damaged("its header is not that of a safetensors file") from None
     if cut:
-        raise _Damaged("it is cut short")
+        raise Damaged("it is cut short")
     value = metadata.get(key) if strings else None
     return None if value is None else str(value)
 
 
 # An ONNX file is a protobuf `ModelProto`; its field 14, `metadata_props`, repeats `StringStringEntryProto` with
-# field 1 for the key and field 2 for the value (onnx.proto). The `onnx` package would read it too, but is no part of
-# the base install; ONNX Runtime would, but takes 20 to 100 ms to import and parses the weights first. What is needed
-# of the wire format fits into the lines below: skip every field by its length until the wanted one.
+# field 1 for the key and field 2 for the value (onnx.proto). ONNX Runtime would read it too, but takes 20 to 100 ms to
+# import and parses the weights first.
 _METADATA, _ENTRY_KEY, _ENTRY_VALUE = 14, 1, 2
-_MOST_FIELDS = 10_000  # real files have some ten; a hostile one may not keep us counting two-byte fields for minutes
 
 
 def _onnx_metadata(file: BinaryIO, size: int, key: str) -> str | None:
     """A value in the `metadata_props` of an ONNX file; the last where there are several, as in a protobuf map."""
     value = None
-    for number, start, length in _fields(file, size):
+    for number, start, length in fields(file, size):
         if number != _METADATA:
             continue
         entry = {_ENTRY_KEY: (0, 0), _ENTRY_VALUE: (0, 0)}
-        for part, at, part_length in _fields(file, start + length):
+        for part, at, part_length in fields(file, start + length):
             entry[part] = (at, part_length)
         try:
             if _part(file, *entry[_ENTRY_KEY]) == key:  # a further network is a thousand times as long as a spec
                 value = _part(file, *entry[_ENTRY_VALUE])
         except UnicodeDecodeError:
-            raise _Damaged("its metadata are not UTF-8") from None
+            raise Damaged("its metadata are not UTF-8") from None
         file.seek(start + length)
     return value
 
@@ -161,42 +156,3 @@ def _onnx_metadata(file: BinaryIO, size: int, key: str) -> str | None:
 def _part(file: BinaryIO, start: int, length: int) -> str:
     file.seek(start)
     return file.read(length).decode()
-
-
-def _fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and length of each field of a protobuf message that ends at `end` and starts where `file` stands.
-
-    Only fields with a length are given; the file stands at the start of the field when it is.
-    """
-    for _ in range(_MOST_FIELDS):
-        if file.tell() >= end:
-            return
-        tag = _varint(file)
-        number, wire = tag >> 3, tag & 7
-        length = {1: 8, 5: 4}.get(wire, 0)
-        if wire == 0:
-            _varint(file)
-        elif wire == 2:
-            length = _varint(file)
-        elif wire not in (1, 5) or number == 0:
-            raise _Damaged("it is not an ONNX file inside")
-        start = file.tell()
-        if start + length > end:
-            raise _Damaged("it is cut short")
-        if wire == 2:
-            yield number, start, length
-        file.seek(start + length)
-    raise _Damaged("it is not an ONNX file inside")
-
-
-def _varint(file: BinaryIO) -> int:
-    """One protobuf number: seven bits a byte, lowest first, the eighth bit says that more follow."""
-    number = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte:
-            raise _Damaged("it is cut short")
-        number |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return number
-    raise _Damaged("it is not an ONNX file inside")

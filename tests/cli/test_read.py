@@ -960,7 +960,20 @@ def stopped(
         bars.save(folder / f"in/{n}.png", str(n))
     os.mkfifo(folder / "in/3.png")
     with subprocess.Popen(
-        [sys.executable, "-m", "ocrnn", "read", "in", "-m", bars_file, "-j2", "--failures", "failed.tsv", "-v", *output],
+        [
+            sys.executable,
+            "-m",
+            "ocrnn",
+            "read",
+            "in",
+            "-m",
+            bars_file,
+            "-j2",
+            "--failures",
+            "failed.tsv",
+            "-v",
+            *output,
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
