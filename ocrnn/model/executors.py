@@ -15,6 +15,10 @@ from ocrnn.model import device as devices
 from ocrnn.model import file, tiles
 from ocrnn.model.cores import free_cores
 from ocrnn.model.device import Device
+from ocrnn.model.graph import Graph
+from ocrnn.model.halves import ANCHORED, LEAST_FRAMES, LENGTHS, halves
+from ocrnn.model.reals import is_whole
+from ocrnn.model.wire import Damaged
 from ocrnn.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -73,14 +77,13 @@ class OnnxModel:
         try:
             # From bytes: the file cannot refer to others beside it.
             graph = content_of(path) if content is None else content
-            if device not in devices.PROVIDERS and tiles.are_here():
-                graph = tiles.moved(graph)
-            self._session = devices.session(graph, options, device)
+            parts = [graph] if device in devices.PROVIDERS else fastest(graph)
+            self._sessions = [devices.session(part, options, device) for part in parts]
         except (ModelError, UsageError):  # that names what is at fault: the path, or the GPU
             raise
         except Exception as fault:  # ONNX Runtime's errors have no common base but this one
             raise file.damaged(path, str(fault)) from None
-        lines, answers = self._session.get_inputs(), self._session.get_outputs()
+        lines, answers = self._sessions[0].get_inputs(), self._sessions[-1].get_outputs()
         if [tensor.name for tensor in lines + answers] != ["images", "log_probs"]:
             raise ModelError(f"{path}: its graph is not one that `ocrnn export` makes; export it again")
         if lines[0].shape[2] != spec.line_format.height:
@@ -93,9 +96,36 @@ class OnnxModel:
 
     def infer(self, images: Array) -> Array:
         """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
-        self.spec.check(images)
+        return self.infer_together([images])[0]
+
+    def infer_together(self, batches: Sequence[Array]) -> list[Array]:
+        """What `infer` gives for each of some batches, to the bit, in less time where their lines have other widths."""
+        for images in batches:
+            self.spec.check(images)
+        if len(self._sessions) == 1:
+            return [self._infer(images) for images in batches]
+        features = [self._sessions[0].run(None, {"images": images})[0] for images in batches]  # (t, n, K) of each
+        if len(features) > 1 and min(map(len, features)) < LEAST_FRAMES:
+            return [self._read([each])[0] for each in features]
+        return self._read(features)
+
+    def _read(self, features: Sequence[Array]) -> list[Array]:
+        """Log-probabilities (t, n, C) of the features (t, n, K) of each of some batches, all read as one."""
+        frames, lines = ([each.shape[axis] for each in features] for axis in (0, 1))
+        ends = np.cumsum(lines)
+        together = features[0]
+        if len(features) > 1:
+            together = np.zeros((max(frames), ends[-1], together.shape[2]), np.float32)
+            for each, end in zip(features, ends, strict=True):
+                together[: len(each), end - each.shape[1] : end] = each
+        lengths = np.repeat(np.array(frames, np.int32), lines)
+        (log_probs,) = self._sessions[1].run(["log_probs"], {ANCHORED: together, LENGTHS: lengths})
+        parts = np.split(log_probs, ends[:-1], axis=1)
+        return [part[:count] for part, count in zip(parts, frames, strict=True)]
+
+    def _infer(self, images: Array) -> Array:
         batches = [images] if self._together else [images[n : n + 1] for n in range(len(images))]
-        answers = [self._session.run(["log_probs"], {"images": batch})[0] for batch in batches]
+        answers = [self._sessions[0].run(["log_probs"], {"images": batch})[0] for batch in batches]
         return np.asarray(answers[0] if len(answers) == 1 else np.concatenate(answers, axis=1), np.float32)
 
 
@@ -130,10 +160,39 @@ class Later:
 
     def infer(self, images: Array) -> Array:
         """Log-probabilities (T, N, C) of prepared lines (N, 1, H, W); ValueError where they are none."""
+        return self._now().infer(images)
+
+    def infer_together(self, batches: Sequence[Array]) -> list[Array]:
+        """What `infer` gives for each of some batches, lines of different widths among them."""
+        return infer_together(self._now(), batches)
+
+    def _now(self) -> Model:
         with self._lock:
             if self._opened is not None:
                 self._model, self._opened = self._opened(), None
-        return self._model.infer(images)
+        return self._model
+
+
+def infer_together(model: Model, batches: Sequence[Array]) -> list[Array]:
+    """What a model's `infer` gives for each of some batches (N, 1, H, W), all at once where it has a way to do that."""
+    together: Callable[[Sequence[Array]], list[Array]] | None = getattr(model, "infer_together", None)
+    return [model.infer(images) for images in batches] if together is None else together(batches)
+
+
+def fastest(graph: bytes) -> list[bytes]:
+    """A stored graph in the form that ONNX Runtime executes fastest on this processor, whole or in two halves.
+
+    One in real numbers stays as it is, and so does what is no graph: who opens it says that better.
+    """
+    if not is_whole(graph):
+        return [graph]
+    try:
+        parts = Graph(graph)
+    except (Damaged, UnicodeDecodeError):
+        return [graph]
+    if tiles.are_here():
+        tiles.move(parts)
+    return [*(halves(parts) or (bytes(parts.content),))]
 
 
 def content_of(path: Path) -> bytes:

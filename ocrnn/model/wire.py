@@ -1,4 +1,4 @@
-"""The wire format of protobuf, as far as finding a part of an ONNX file takes: every field is skipped by its length.
+"""The wire format of protobuf, as far as finding the parts of an ONNX file takes: fields are skipped by their length.
 
 The `onnx` package would do it too, but is no part of the base install.
 """
@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 _MOST_FIELDS = 10_000  # real files have some ten; a hostile one may not keep us counting two-byte fields for minutes
+
+
+Span = tuple[int, int]
+"""Start and length of some bytes."""
 
 
 class Damaged(Exception):
@@ -40,6 +44,24 @@ def fields(file: BinaryIO, end: int) -> Iterator[tuple[int, int, int]]:
             yield number, start, length
         file.seek(start + length)
     raise Damaged("it is not an ONNX file inside")
+
+
+def prefix(number: int, length: int) -> bytes:
+    """What stands before a field of this number and length."""
+    return _packed(number << 3 | 2) + _packed(length)
+
+
+def message(number: int, content: bytes) -> bytes:
+    """A field of this number as it stands in a message."""
+    return prefix(number, len(content)) + content
+
+
+def _packed(number: int) -> bytes:
+    packed = bytearray()
+    while number > 0x7F:
+        packed.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes((*packed, number))
 
 
 def _varint(file: BinaryIO) -> int:

@@ -1,7 +1,7 @@
 """Lots: how many sources are read in one go, and which of their lines go through the network together.
 
 Memory has one bound for all of it, however many sources there are and however wide their lines: sources are drawn in
-lots, a lot is read in windows of so many columns, and a window in batches of lines of one width.
+lots, a lot is read in windows of so many columns, and a window in groups of lines of like widths.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ import operator
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from ocrnn.transcribe.pieces import WIDEST
 from ocrnn.transcribe.prepared import Prepared
 from ocrnn.transcribe.source import Source, is_page
 
 BATCH_SIZE = 16
-"""Lines of equal width that go through the network together."""
+"""Lines that go through the network together."""
 
 LOT_BATCHES = 32
-"""Batches whose lines are opened, read and decoded by one job in one go: of 500 lines there are eight of one width, of
-128 three, and eight together take four fifths of the time that they take one by one."""
+"""Batches whose lines are opened, read and decoded by one job in one go: of so many there are always some of like
+width, and little is filled up."""
 WINDOW_COLUMNS = 4 * 32_768
 """Columns of all lines that are decoded together: 60 MB of them and their log-probabilities, for each job."""
 
 _PAGE_LINES = 32
 """Lines that a page is taken to have until it is opened."""
 _BATCH_COLUMNS = 32_768
-"""Columns of all lines of a batch: a very wide line goes alone, so that memory has one bound."""
+"""Columns of all lines of a group: a very wide line goes alone, so that memory has one bound."""
 _GROWTH = 4
 """How much larger each lot is than the one before it, until all jobs have full ones."""
 
@@ -59,16 +60,32 @@ def windows(pages: Iterable[Prepared]) -> Iterator[list[Prepared]]:
         yield window
 
 
-def batches(window: Sequence[Prepared], batch_size: int) -> Iterator[list[int]]:
-    """Positions in the window of lines that go through the network together: all of one width, cut at one place."""
-    alike: dict[tuple[tuple[int, int], ...], list[int]] = {}
-    for position, page in enumerate(window):
-        if page.columns:
-            alike.setdefault(page.layout.bounds, []).append(position)
-    for bounds, positions in alike.items():
-        size = max(1, min(batch_size, _BATCH_COLUMNS // bounds[-1][1]))
-        for start in range(0, len(positions), size):
-            yield positions[start : start + size]
+def groups(window: Sequence[Prepared], batch_size: int) -> Iterator[list[list[int]]]:
+    """Positions in the window of lines that are read at once, of similar widths, in batches of one width each.
+
+    Lines that are cut, or wider than the network sees at once, are in a group of their own kind alone: all of one
+    width, cut at one place.
+    """
+    # Lines that are cut come last: their last stretch begins behind column 0.
+    there = sorted((n for n, page in enumerate(window) if page.columns), key=lambda n: window[n].layout.bounds[::-1])
+    group: list[list[int]] = []
+    lines = 0
+    for position in there:
+        bounds = window[position].layout.bounds
+        width = bounds[-1][1]
+        alike = bool(group) and window[group[-1][0]].layout.bounds == bounds
+        # All of a group become as wide as its last.
+        full = lines >= batch_size or (lines + 1) * width > _BATCH_COLUMNS
+        if group and (full or not (alike or (len(bounds) == 1 and width <= WIDEST))):
+            yield group
+            group, lines, alike = [], 0, False
+        if alike:
+            group[-1].append(position)
+        else:
+            group.append([position])
+        lines += 1
+    if group:
+        yield group
 
 
 def _lot(numbered: Iterator[tuple[int, Source]], size: int) -> Iterator[tuple[int, Source]]:

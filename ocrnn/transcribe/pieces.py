@@ -7,7 +7,7 @@ columns mean the same, and the seam between them lies where both see ground.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ocrnn.charset import BLANK
 from ocrnn.decoding.ctc import tempered
+from ocrnn.model.executors import infer_together
 
 if TYPE_CHECKING:
     from ocrnn.decoding.ctc import Span
@@ -55,6 +56,11 @@ def posteriors(model: Model, images: Array) -> Array:
         parts = (seen(image[None, :, :, first:last])[:, 0] for first, last in pieces)
         lines.append(stitched(parts, starts))
     return lines[0][:, None] if len(lines) == 1 else np.stack(lines, axis=1)
+
+
+def together(model: Model, batches: Sequence[Array]) -> list[Array]:
+    """Calibrated log-probabilities (T, N, C) of each of some batches of lines of up to `WIDEST` columns."""
+    return [tempered(log_probs, model.spec.temperature) for log_probs in infer_together(model, batches)]
 
 
 def cut(width: int, stride: int, *, piece: int = PIECE, overlap: int = OVERLAP) -> list[Span]:

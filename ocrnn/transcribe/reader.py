@@ -20,8 +20,8 @@ from ocrnn.decoding.search import BEAM_WIDTH, Decoder, Search
 from ocrnn.errors import ImageError, at_least, one_of
 from ocrnn.image import MAX_PIXELS
 from ocrnn.reading import Reading
-from ocrnn.transcribe import stretches, turning
-from ocrnn.transcribe.lots import BATCH_SIZE, LOT_BATCHES, WINDOW_COLUMNS, batches, lots, windows
+from ocrnn.transcribe import pieces, stretches, turning
+from ocrnn.transcribe.lots import BATCH_SIZE, LOT_BATCHES, WINDOW_COLUMNS, groups, lots, windows
 from ocrnn.transcribe.pipeline import in_turn
 from ocrnn.transcribe.prepared import Frames, Opener, Prepared
 from ocrnn.transcribe.result import Result
@@ -201,7 +201,8 @@ class Reader:
 
         Sources are drawn a few at a time, so that the first result is soon there, then up to 32 batches, and each
         lot is opened, prepared, read and decoded by one of the reader's jobs while others do the same with the next.
-        Only lines of equal width share a batch and none is padded, so that a line reads the same alone and in company.
+        Only lines of equal width are convolved together and none is padded, so that a line reads the same alone and in
+        company.
         A picture that cannot be read is a Result with an ImageError and stops nothing.
         """
         at_least(1, batch_size=batch_size)
@@ -312,9 +313,14 @@ class Reader:
 
     def _log_probs(self, pages: Sequence[Prepared], batch_size: int, model: Model | None = None) -> list[LogProbs]:
         """Calibrated log-probabilities (T, C) of each of some pages that have a line, by a further model if given."""
+        model = model or self.model
         lines: dict[int, LogProbs] = {}
-        for batch in batches(pages, batch_size):
-            images = np.stack([pages[position].line for position in batch])  # type: ignore[misc]  # (N, 1, H, W)
-            log_probs = stretches.posteriors(model or self.model, images, pages[batch[0]].layout.bounds)  # (T, N, C)
-            lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
+        for group in groups(pages, batch_size):
+            images = [np.stack([pages[position].line for position in batch]) for batch in group]  # type: ignore[misc]
+            if len(group) > 1:
+                answers = pieces.together(model, images)  # (T, N, C) of each
+            else:
+                answers = [stretches.posteriors(model, images[0], pages[group[0][0]].layout.bounds)]
+            for batch, log_probs in zip(group, answers, strict=True):
+                lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
         return [lines[position] for position in range(len(pages))]

@@ -190,7 +190,7 @@ def test_jobs_and_threads_use_the_free_cores_once(
 
 
 def test_threads_sleep_while_they_wait(stored: dict[str, Path], spec: ModelSpec) -> None:
-    options = OnnxModel(stored[".onnx"], spec, 3)._session.get_session_options()
+    options = OnnxModel(stored[".onnx"], spec, 3)._sessions[0].get_session_options()
     assert options.intra_op_num_threads == 3
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
@@ -200,7 +200,7 @@ def test_the_default_takes_only_cores_it_may_use(stored: dict[str, Path], spec: 
     free = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(free)})
-        assert OnnxModel(stored[".onnx"], spec)._session.get_session_options().intra_op_num_threads == 1
+        assert OnnxModel(stored[".onnx"], spec)._sessions[0].get_session_options().intra_op_num_threads == 1
     finally:
         os.sched_setaffinity(0, free)
 

@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from ocrnn.transcribe.lots import WINDOW_COLUMNS, batches, lots, windows
+from ocrnn.transcribe.lots import WINDOW_COLUMNS, groups, lots, windows
+from ocrnn.transcribe.pieces import WIDEST
 from ocrnn.transcribe.prepared import Prepared
 from ocrnn.transcribe.stretches import Layout
 
@@ -44,9 +45,26 @@ def test_a_window_ends_where_memory_does() -> None:
     assert list(windows([])) == []
 
 
-def test_a_batch_is_of_one_width_cut_at_one_place() -> None:
+def test_lines_of_like_widths_are_read_at_once_in_batches_of_one_width() -> None:
     window = [page(80), page(96), page(80), page(80, cut=40), Prepared(0, "bad", 1, 1), page(80), page(80, cut=40)]
-    assert list(batches(window, 16)) == [[0, 2, 5], [1], [3, 6]]
-    assert list(batches(window, 2)) == [[0, 2], [5], [1], [3, 6]]
-    wide = [page(20_000)] * 3
-    assert list(batches(wide, 16)) == [[0], [1], [2]]
+    assert list(groups(window, 16)) == [[[0, 2, 5], [1]], [[3, 6]]]
+    assert list(groups(window, 2)) == [[[0, 2]], [[5], [1]], [[3, 6]]]
+    assert list(groups([], 16)) == []
+
+
+def test_a_group_holds_no_more_columns_than_memory_and_a_line_in_pieces_is_alone_with_its_like() -> None:
+    assert list(groups([page(20_000)] * 3, 16)) == [[[0]], [[1]], [[2]]]
+    assert list(groups([page(WIDEST + 16), page(64), page(WIDEST)], 16)) == [[[1], [2]], [[0]]]
+    assert list(groups([page(4000)] * 8 + [page(4096)] * 2, 16)) == [[[*range(8)]], [[8, 9]]]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_every_line_is_in_one_group(batch_size: int) -> None:
+    widths = np.random.default_rng(1).integers(1, 40, 200) * 16
+    window = [page(int(width)) for width in widths]
+    found = list(groups(window, batch_size))
+    assert sorted(n for group in found for batch in group for n in batch) == list(range(200))
+    assert {sum(map(len, group)) for group in found[:-1]} == {batch_size}
+    assert all(len({widths[n] for n in batch}) == 1 for group in found for batch in group)
+    order = [widths[n] for group in found for batch in group for n in batch]
+    assert order == sorted(order), "little is filled up where neighbours are alike"
