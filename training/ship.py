@@ -3,13 +3,15 @@
 
 usage: ship.py BEST.safetensors latin --calibrate DIR [--lines OTHER.safetensors]
                [--accurate LARGER.safetensors --language latin.lm]
+       ship.py BEST.safetensors latin --calibrate DIR --keep ocrnn/models/latin-accurate.onnx
 
 The card is `NAME.json` beside this file: data, licence, weaknesses; `card.py` adds the scores once they are measured.
 --calibrate fits the confidence on labelled lines that the model has not learned from, 5,000 of them or more (`ocrnn
 synth -n 5000` with another seed), once for the weights and once for the eight bits, and for either file to read with
 once more on those that it looks at again. --lines gives it another network for second looks at lines. --accurate also
 writes NAME-accurate.onnx: the same weights in real numbers, which look again at whatever they are not sure of,
-together with the other network and a larger one, and know then the language that `language.py` made.
+together with the other network and a larger one, and know then the language that `language.py` made. With --keep
+both files are made, and these three are those that a model has already.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from onnx import ModelProto
 
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.evaluation.calibration import Calibration, calibrate
+from ocrnn.model import file
 from ocrnn.model.executors import OnnxModel, TorchModel
 from ocrnn.model.export import build_graph, calibrated, describe, save_graph
 from ocrnn.model.network import Network
@@ -61,29 +64,39 @@ def main() -> None:
     parser.add_argument("--lines", type=Path)
     parser.add_argument("--accurate", type=Path)
     parser.add_argument("--language", type=Path)
+    parser.add_argument("--keep", type=Path, metavar="MODEL", help="take other networks and language from this model")
     arguments = parser.parse_args()
     if (arguments.accurate is None) != (arguments.language is None):
         parser.error("--accurate and --language belong together")
+    if arguments.keep and (arguments.lines or arguments.accurate):
+        parser.error("--keep stands for --lines, --accurate and --language")
     network, spec = load_weights(arguments.weights)
     card = json.loads((HERE / f"{arguments.name}.json").read_text(encoding="utf-8"))
     about = {"name": arguments.name, "date": date.today().isoformat(), **card}
     spec = dataclasses.replace(spec, about=about, doubt=LINE_DOUBT, word_doubt=WORD_DOUBT)
     lines = read_labels(arguments.calibrate).samples
     further = [_further(arguments.lines, spec, lines, words=False)] if arguments.lines else []
+    larger = [_further(arguments.accurate, spec, lines, words=True)] if arguments.accurate else []
+    language = base64.b64encode(arguments.language.read_bytes()).decode() if arguments.language else ""
+    if arguments.keep:
+        kept = file.further(arguments.keep, spec)
+        further, larger = (
+            [content for its, content in kept if (its.word_doubt > 0) == words] for words in (False, True)
+        )
+        language = file.header(arguments.keep).language
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)
-    if arguments.accurate:
+    if language:
         name = f"{arguments.name}-accurate"
         careful = dataclasses.replace(
             spec,
             doubt=DOUBT,
             word_doubt=DOUBT,
-            language=base64.b64encode(arguments.language.read_bytes()).decode(),
+            language=language,
             language_weight=LANGUAGE_WEIGHT,
             about={**spec.about, "name": name},
         )
-        larger = _further(arguments.accurate, spec, lines, words=True)
-        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", [*further, larger])
+        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", [*further, *larger])
     graph, fitted = _eight_bits(network, spec, lines)
     power = _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
     save_weights(MODELS / f"{arguments.name}.safetensors", network, dataclasses.replace(spec, again_power=power))

@@ -137,5 +137,5 @@ def batch_size(default: int) -> Option[Any]:
         metavar="N",
         default=default,
         show_default=True,
-        help="Lines of equal width read together.",
+        help="Lines read together.",
     )

@@ -82,17 +82,21 @@ class Learner:
         return torch.stack((losses[0], sound.float()))
 
     def _gradient(self, batch: Batch) -> Tensor:
-        """Leave the gradient of the whole batch in the parameters; gives the losses (2,) of both heads."""
+        """Leave the gradient of the whole batch in the parameters; gives the loss and what is beside it (2,)."""
         autocast = torch.autocast(self.team.device.type, torch.bfloat16, enabled=self.precision == "bf16")
         with autocast, self.team.watching():
             log_probs, shortcut = self._module(batch.images)
         loss = self._loss(log_probs, batch)
-        beside = torch.zeros_like(loss) if shortcut is None else _SHORTCUT_WEIGHT * self._loss(shortcut, batch)
+        beside = self._beside(log_probs, shortcut, batch)
         self.optimizer.zero_grad(set_to_none=True)
         with self.team.watching():
             # The mean over processes is taken of gradients that belong to one sum.
             ((loss + beside) * self.team.size).backward()  # type: ignore[no-untyped-call]
         return self.team.add(torch.stack((loss, beside)).detach())
+
+    def _beside(self, log_probs: Tensor, shortcut: Tensor | None, batch: Batch) -> Tensor:
+        """What is minimised beside the loss, from the log-probabilities (T, N, C) of both heads."""
+        return log_probs.new_zeros(()) if shortcut is None else _SHORTCUT_WEIGHT * self._loss(shortcut, batch)
 
     def _loss(self, log_probs: Tensor, batch: Batch) -> Tensor:
         """CTC loss (nats) of log-probabilities (T, N, C), each line as its weight says."""

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Teach a network by what several know together, one step behind another on one machine without a GPU.
+
+usage: distil.py --fonts DIR --texts DIR --real DIR --network latin.safetensors [--teacher MODEL ...] --out DIR
+
+The network learns texts, and beside them the frames of its teachers, which are those that a second look asks: the own
+network of the first model, and the further ones of all (Hinton, Vinyals, Dean 2015, arXiv 1503.02531). Their opinion is
+the mean of their log-probabilities, of the lines alone that they then read as the text says. A thread draws lines and
+asks the teachers while another learns; `ema.safetensors`, the running mean of the weights, is what to take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import math
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ocrnn.decoding.ctc import greedy
+from ocrnn.model import file
+from ocrnn.model.executors import Model, OnnxModel
+from ocrnn.model.runtime import find
+from ocrnn.model.weights import load_weights, save_weights
+from ocrnn.spec import ModelSpec
+from ocrnn.synth.lines import Synthesizer
+from ocrnn.training.batches import Batch, Plan, RealLines, batches
+from ocrnn.training.run import SynthLines
+from ocrnn.training.step import Learner
+from ocrnn.transcribe.views import is_word
+from training.latin import REAL, open_real
+
+Opinion = tuple[Tensor, Tensor]
+"""Log-probabilities (T, N, C) of the teachers, and which frames (T, N) of them to learn."""
+
+REAL_SHARE = 0.2
+CHUNK = 1536
+"""Lines drawn at a time, and sorted by width."""
+COLUMNS = 16_000
+_WARM_UP_STEPS = 200
+_NORM_MOMENTUM = 0.02
+"""Batches hold lines of one width: the norms' statistics are those of many."""
+_KEPT = 0.999
+"""Share of the running mean that stays from step to step."""
+_SAVE_SECONDS = 240.0
+
+
+class Pupil(Learner):
+    """A network that learns from texts, and from the opinion of its teachers `trust` times as much."""
+
+    opinion: Opinion
+    trust = 1.0
+    apart = torch.zeros(())
+
+    def _beside(self, log_probs: Tensor, shortcut: Tensor | None, batch: Batch) -> Tensor:
+        """What is minimised beside the loss: how far each line's frames are from the teachers' (nats), too."""
+        teachers, learned = self.opinion
+        apart = functional.kl_div(log_probs, teachers, reduction="none", log_target=True).sum(2) * learned
+        divergence = (apart.sum(0) * batch.weights).sum()
+        self.apart = divergence.detach()
+        return super()._beside(log_probs, shortcut, batch) + self.trust * divergence
+
+
+class Teachers:
+    """Networks in eight bits that read a batch together."""
+
+    def __init__(self, names: list[str], spec: ModelSpec) -> None:
+        """Open the own network of the first model and the further ones of all, each once."""
+        self._spec = spec
+        first = find(names[0])
+        self._networks: list[tuple[Model, bool]] = [(OnnxModel(first, file.header(first), 1), True)]
+        known: set[bytes] = set()
+        for path in map(find, names):
+            for its, content in file.further(path, file.header(path)):
+                if content not in known:
+                    known.add(content)
+                    self._networks.append((OnnxModel(path, its, 1, content=content), its.word_doubt > 0))
+
+    def opinion(self, batch: Batch) -> Opinion:
+        """What those say of a batch that read such lines: a network without `word_doubt` reads no words."""
+        images = batch.images.numpy()
+        said = [(model.infer(images), words) for model, words in self._networks]
+        lines = sum(log_probs for log_probs, _ in said) / len(said)
+        words = sum(log_probs for log_probs, words in said if words) / sum(words for _, words in said)
+        frames = batch.input_lengths.numpy()
+        line_format, stride = self._spec.line_format, self._spec.architecture.stride
+        short = [is_word(line_format.height, columns - 2 * line_format.margin) for columns in frames * stride]
+        mean = np.where(np.array(short)[None, :, None], words, lines)
+        mean -= np.log(np.exp(mean).sum(axis=2, keepdims=True))
+        learned = np.zeros(mean.shape[:2], np.float32)
+        texts = torch.split(batch.targets, batch.target_lengths.tolist())
+        for number, text in enumerate(texts):
+            right = greedy(mean[: frames[number], number]).classes == tuple(text.tolist())
+            learned[: frames[number], number] = right
+        return torch.from_numpy(mean.astype(np.float32)), torch.from_numpy(learned)
+
+
+def lessons(synthesizer: Synthesizer, real: dict[str, RealLines], spec: ModelSpec, seed: int) -> Iterator[Batch]:
+    """Batches for ever, a fifth of their lines real."""
+    shares = np.array([REAL[name] for name in real])
+    sources = list(real.values())
+    drawn = SynthLines(synthesizer, longest=95)
+    for epoch in count():
+        rng = np.random.default_rng((seed, epoch, 7))
+        plan: list[tuple[RealLines | SynthLines, int]] = []
+        for number in range(CHUNK):
+            if rng.random() < REAL_SHARE:
+                source = sources[rng.choice(len(sources), p=shares / shares.sum())]
+                plan.append((source, int(rng.integers(len(source.samples)))))
+            else:
+                plan.append((drawn, epoch * CHUNK + number))
+        ready: Plan = plan
+        yield from (batch for batch, _ in batches(ready, spec, columns=COLUMNS, seed=seed, epoch=epoch, chunk=CHUNK))
+
+
+def main() -> None:
+    """Read the command line, teach, and tell how it goes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fonts", type=Path, required=True)
+    parser.add_argument("--texts", type=Path, required=True)
+    parser.add_argument("--real", type=Path, required=True)
+    parser.add_argument("--network", type=Path, required=True, help="weights to go on from")
+    parser.add_argument("--teacher", nargs="+", default=["latin", "latin-accurate"], metavar="MODEL")
+    parser.add_argument("--share", action="append", default=[], metavar="KIND=SHARE", help="of a kind of drawn lines")
+    parser.add_argument("--rate", type=float, default=4e-4)
+    parser.add_argument("--trust", type=float, default=1.0, help="what the teachers count where the texts count 1")
+    parser.add_argument("--minutes", type=float, default=95.0)
+    parser.add_argument("--seed", type=int, default=41)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    network, spec = load_weights(arguments.network)
+    shares = {kind: float(share) for kind, _, share in (each.partition("=") for each in arguments.share)}
+    synthesizer = Synthesizer(arguments.fonts, arguments.texts, spec.charset, shares=shares)
+    real, _ = open_real(arguments.real, spec)
+    teachers = Teachers(arguments.teacher, spec)
+    ready: queue.Queue[tuple[Batch, Opinion]] = queue.Queue(6)
+
+    over = threading.Event()
+
+    def prepare() -> None:
+        for batch in lessons(synthesizer, real, spec, arguments.seed):
+            if over.is_set():
+                return
+            ready.put((batch, teachers.opinion(batch)))
+
+    preparing = threading.Thread(target=prepare, daemon=True)
+    preparing.start()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = _NORM_MOMENTUM
+    pupil = Pupil(network, precision="bf16", seed=arguments.seed)
+    pupil.trust = arguments.trust
+    mean = copy.deepcopy(network)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    begun = saved = time.monotonic()
+    told: list[tuple[float, float]] = []
+    for step in count():
+        done = (time.monotonic() - begun) / (60 * arguments.minutes)
+        if done >= 1:
+            break
+        batch, pupil.opinion = ready.get()
+        rate = arguments.rate * min(1.0, (step + 1) / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * done))
+        loss, _ = pupil.learn(batch, rate, step).tolist()
+        told.append((loss, float(pupil.apart)))
+        _follow(mean, network, min(_KEPT, (step + 1) / (step + 51)))
+        if step % 50 == 49:
+            losses = " ".join(f"{each:.4f}" for each in np.mean(told, axis=0))
+            told.clear()
+            print(f"{60 * arguments.minutes * done:.0f} s, step {step + 1}, loss and divergence {losses}", flush=True)
+        if time.monotonic() - saved > _SAVE_SECONDS:
+            saved = time.monotonic()
+            save_weights(arguments.out / "ema.safetensors", mean, spec)
+    save_weights(arguments.out / "ema.safetensors", mean, spec)
+    over.set()
+    while preparing.is_alive():  # a thread inside of ONNX Runtime must not outlive it
+        with contextlib.suppress(queue.Empty):
+            ready.get(timeout=0.1)
+
+
+@torch.no_grad()
+def _follow(mean: torch.nn.Module, network: torch.nn.Module, kept: float) -> None:
+    """Bring the running mean of weights and statistics a little nearer to the network's."""
+    theirs = network.state_dict()
+    for name, weight in mean.state_dict().items():
+        if weight.is_floating_point():
+            weight.lerp_(theirs[name], 1 - kept)
+        else:  # steps that a norm has seen are counted whole
+            weight.copy_(theirs[name])
+
+
+if __name__ == "__main__":
+    main()
