@@ -33,6 +33,9 @@ _WORD = 4.0
 """Width over height up to which a picture holds a word more often than a line."""
 _CLIMBING = 6.0
 """Width over height up to which the text may climb or fall; lines are cut along their baselines."""
+_STEEPEST = 0.85
+"""Of the height of a box: what its text may climb over all of its width and still stand in it. Views that are steeper
+take a third of the time of a word's and change nothing."""
 _CUT = 0.6
 """Of the height that a slope adds to a box: what is cut off once the word is level."""
 _ROOM = 0.15
@@ -79,7 +82,8 @@ def in_doubt(reading: Reading, grey: Grey, spec: ModelSpec) -> bool:
 def views(grey: Grey) -> Iterator[View]:
     """Further views of a picture (h, w), as many as its shape asks for.
 
-    Four widths; two from closer where its text is low in it; six slopes and two leans where it is short enough.
+    Four widths; two from closer where its text is low in it; where it is short enough up to six slopes, which a text in
+    that box may have, and two leans.
     """
     height, width = grey.shape
     for factor in _WIDTHS:
@@ -92,7 +96,9 @@ def views(grey: Grey) -> Iterator[View]:
     else:
         text = grey
     if width <= _CLIMBING * height:
-        yield from (View.whole(_levelled(grey, degrees)) for degrees in _SLOPES_DEG)
+        for degrees in _SLOPES_DEG:
+            if _slope(abs(degrees)) * width <= _STEEPEST * height:
+                yield View.whole(_levelled(grey, degrees))
         yield from (_upright(text, lean) for lean in _LEANS)
 
 
@@ -151,9 +157,13 @@ def _upright(grey: Grey, lean: float) -> View:
 def _levelled(grey: Grey, slope_deg: float) -> Grey:
     """The picture with each column moved so that what falls to the right by so many degrees is level."""
     height, width = grey.shape
-    slope = math.tan(math.radians(slope_deg))
+    slope = _slope(slope_deg)
     left = max(_LEAST_HEIGHT, round(height - _CUT * abs(slope) * width))
     matrix = np.array([[1, 0, 0], [-slope, 1, (left - height + slope * width) / 2]], np.float64)
     return cv2.warpAffine(grey, matrix, (width, left), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(
         np.uint8
     )
+
+
+def _slope(degrees: float) -> float:
+    return math.tan(math.radians(degrees))

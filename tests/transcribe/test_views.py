@@ -195,9 +195,9 @@ def test_further_texts_are_those_of_the_first_look(bars: Bars) -> None:
 def test_lines_get_other_widths_and_words_other_slopes_and_leans() -> None:
     line = [view.grey.shape for view in views(np.zeros((40, 400), np.uint8))]
     assert line == [(40, 460), (40, 520), (40, 600), (40, 340)]
-    word = list(views(np.zeros((40, 100), np.uint8)))
-    assert [view.grey.shape[1] for view in word[4:]] == [100] * 6 + [120] * 2
-    assert all((view.left, view.width) == (10, 100) for view in word[10:])
+    word = list(views(np.zeros((40, 76), np.uint8)))
+    assert [view.grey.shape[1] for view in word[4:]] == [76] * 6 + [96] * 2
+    assert all((view.left, view.width) == (10, 76) for view in word[10:])
     assert all(min(view.grey.shape) >= 1 for view in views(np.zeros((1, 1), np.uint8)))
 
 
@@ -251,13 +251,19 @@ def test_places_in_a_large_picture_are_its_own(bars: Bars) -> None:
 
 @pytest.mark.parametrize("degrees", [8, -8, 16, -16, 24, -24])
 def test_one_of_the_slopes_levels_a_word_that_climbs_or_falls(degrees: float) -> None:
-    height, width = 80, 160
+    height, width = 100, 160
     x = np.arange(width)
     middle = height / 2 + (x - width / 2) * np.tan(np.radians(degrees))
     picture = np.where(abs(np.arange(height)[:, None] - middle) < 4, 0, 255).astype(np.uint8)
     thickness = [(255 - view.grey.astype(float)).sum(1).max() / 255 for view in views(picture)]
     assert max(thickness) > 0.95 * width, "a level bar fills a row"
     assert max(thickness[:4]) < 0.8 * width * 1.5, "no width does so"
+
+
+@pytest.mark.parametrize(("width", "slopes"), [(76, 6), (100, 4), (200, 2), (240, 2), (241, 0)])
+def test_no_slope_is_tried_that_leads_out_of_the_box(width: int, slopes: int) -> None:
+    seen = list(views(np.zeros((40, width), np.uint8)))
+    assert sum(view.grey.shape[1] == width for view in seen) == slopes
 
 
 @pytest.mark.parametrize(
