@@ -93,6 +93,12 @@ def spread(ink: Array, rng: np.random.Generator, *, grain: float) -> Array:
     return printed if printed.sum() > 0.6 * ink.sum() else ink
 
 
+def embolden(ink: Array, rng: np.random.Generator) -> Array:
+    """Letters of a heavier face: every stroke wider by up to a twelfth of the height of the line."""
+    wide = max(2, round(float(rng.uniform(0.02, 0.08)) * ink.shape[0]))
+    return cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (wide, wide))).astype(np.float32)
+
+
 def fade(ink: Array, rng: np.random.Generator) -> Array:
     """Worn ribbon or weak pressure: strength changes along the line and within letters."""
     depth = np.float32(rng.uniform(0.05, 0.4))
@@ -207,6 +213,13 @@ def blur(grey: Grey, rng: np.random.Generator, most: float) -> Grey:
             kernel[int(np.clip(length / 2 + slope * (i - length / 2), 0, length - 1)), i] = 1 / length
         return cv2.filter2D(grey, -1, kernel, borderType=cv2.BORDER_REPLICATE).astype(np.uint8)
     return cv2.GaussianBlur(grey, (0, 0), max(sigma, 0.3)).astype(np.uint8)
+
+
+def sharpen(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Edges drawn sharper by a camera, with a pale seam around dark strokes and a dark one around pale ones."""
+    soft = cv2.GaussianBlur(grey, (0, 0), float(rng.uniform(0.8, 2.0)))
+    amount = float(rng.uniform(0.5, 2.0))
+    return cv2.addWeighted(grey, 1 + amount, soft, -amount, 0).astype(np.uint8)
 
 
 def binarise(grey: Grey, rng: np.random.Generator) -> Grey:

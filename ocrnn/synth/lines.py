@@ -191,12 +191,15 @@ class Synthesizer:
 
         if chance(0.5):
             # The printers of tills set tall, narrow letters.
-            mean, spread = (-0.12, 0.22) if kind.name == "receipt" else (0.0, 0.13)
+            # Signs stand at an angle to the street, which makes them narrow.
+            mean, spread = {"receipt": (-0.12, 0.22), "word": (-0.06, 0.25)}.get(kind.name, (0.0, 0.13))
             ink = _stretch(ink, float(np.exp(rng.normal(mean, spread))))
         if kind.name == "receipt" and chance(0.15):
             ink = degrade.matrix(ink, rng)
         elif chance(0.6):
             ink = degrade.spread(ink, rng, grain=1.0 if worn else 0.5)
+        if kind.name == "word" and chance(0.3):
+            ink = degrade.embolden(ink, rng)
         if chance({"typewriter": 0.5, "form": 0.2, "book": 0.12}.get(kind.name, 0)):
             ink = degrade.carbon(ink, rng)
         if kind.name == "typewriter" or chance(0.08):
@@ -289,7 +292,9 @@ class Synthesizer:
             ink = np.maximum(ink, shadow * (rng.random() < 0.5)) - 0.4 * shadow * (ink < 0.3)
         elif rng.random() < 0.1:
             ink = cv2.morphologyEx(ink, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(np.float32)
-        return degrade.lay(ink, rng, contrast=(0.08, 0.95), texture=float(rng.choice([0.0, 0.5, 1.0, 2.0])))
+        for _ in range(int(rng.choice((0, 1, 2), p=(0.7, 0.2, 0.1)))):
+            ink = ink + _beyond(ink.shape, rng) * np.float32(rng.uniform(-0.6, 0.5)) * (1 - np.clip(ink, 0, 1))
+        return degrade.lay(ink, rng, contrast=(0.08, 0.95), texture=float(rng.choice([0.0, 0.0, 0.4, 0.8, 1.6])))
 
 
 def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
@@ -309,18 +314,21 @@ def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
 
 def _scan(kind: Kind, grey: Grey, rng: np.random.Generator) -> Grey:
     """Resolution, focus, black and white, compression: what the capturing device adds."""
+    street = kind.name == "word"
     low = {"form": 0.75, "word": 0.5, "plate": 0.5, "receipt": 0.45, "captcha": 0.3}.get(kind.name, 0.25)
     if rng.random() < low:
         smallest = {"form": 13, "word": 13, "captcha": 22}.get(kind.name, 16)
-        if rng.random() < 0.3:
-            grey = degrade.blur(grey, rng, 0.02)
+        if rng.random() < (0.5 if street else 0.3):
+            grey = degrade.blur(grey, rng, 0.04 if street else 0.02)
         height = int(rng.integers(smallest, 36))
         if kind.name == "form" and rng.random() < 0.5:
             grey = degrade.binarise(degrade.lower(grey, rng, 2 * height), rng)
         grey = degrade.lower(grey, rng, height)
-    elif rng.random() < 0.35:
-        grey = degrade.blur(grey, rng, 0.045 if kind.name == "word" else 0.025)
-    if rng.random() < (0.1 if kind.name == "captcha" else 0.3):
+    elif rng.random() < (0.5 if street else 0.35):
+        grey = degrade.blur(grey, rng, 0.055 if street else 0.025)
+    if street and rng.random() < 0.2:
+        grey = degrade.sharpen(grey, rng)
+    if rng.random() < {"captcha": 0.1, "word": 0.15}.get(kind.name, 0.3):
         grain = degrade.noise(grey.shape, rng, float(rng.choice([0.0, 0.8]))) * np.float32(rng.uniform(1, 9))
         grey = np.clip(grey + grain, 0, 255).astype(np.uint8)
     if rng.random() < 0.3:
@@ -388,6 +396,20 @@ def _card(ink: Ink, rng: np.random.Generator) -> Grey:
         pattern = degrade.noise(ink.shape, rng, float(rng.choice([4.0, 16.0]))) * np.float32(rng.uniform(0, 0.15))
         relief = relief + pattern
     return degrade.lay(relief.astype(np.float32), rng, contrast=(0.2, 0.8), texture=1)
+
+
+def _beyond(shape: tuple[int, int], rng: np.random.Generator) -> Ink:
+    """Where (h, w) the wall begins beside a sign that stands askew in its box: 1 beyond one of its edges."""
+    height, width = shape
+    down, along = np.mgrid[0:height, 0:width].astype(np.float32)
+    reach, slope = np.float32(rng.uniform(0.0, 0.3) * height), np.float32(rng.uniform(-0.4, 0.4))
+    if rng.random() < 0.6:
+        across, middle, far = down, along - width / 2, height
+    else:
+        across, middle, far = along, down - height / 2, width
+    edge = across if rng.random() < 0.5 else far - across
+    beyond: Ink = (edge < reach + slope * middle).astype(np.float32)
+    return beyond
 
 
 def _dial(ink: Ink, rng: np.random.Generator) -> Grey:

@@ -38,10 +38,13 @@ SAME_SIZE_INK: list[Callable[[Any, Rng], Picture]] = [
     degrade.streaks,
     degrade.matrix,
     degrade.specks,
+    degrade.embolden,
 ]
 
 
-@pytest.mark.parametrize("change", SAME_SIZE_INK, ids=["spread", "fade", "dots", "streaks", "matrix", "specks"])
+@pytest.mark.parametrize(
+    "change", SAME_SIZE_INK, ids=["spread", "fade", "dots", "streaks", "matrix", "specks", "embolden"]
+)
 def test_ink_stays_ink(change: Callable[[Any, Rng], Picture], ink: npt.NDArray[np.float32]) -> None:
     before = ink.copy()
     changed = 0
@@ -60,10 +63,11 @@ SAME_SIZE_GREY: list[Callable[[Any, Rng], Picture]] = [
     partial(degrade.blur, most=0.05),
     degrade.binarise,
     partial(degrade.compress, worst=20),
+    degrade.sharpen,
 ]
 
 
-@pytest.mark.parametrize("change", SAME_SIZE_GREY, ids=["blur", "binarise", "compress"])
+@pytest.mark.parametrize("change", SAME_SIZE_GREY, ids=["blur", "binarise", "compress", "sharpen"])
 def test_grey_stays_grey(change: Callable[[Any, Rng], Picture], grey: npt.NDArray[np.uint8]) -> None:
     bars = grey < 100
     for rng in rngs():
@@ -71,6 +75,21 @@ def test_grey_stays_grey(change: Callable[[Any, Rng], Picture], grey: npt.NDArra
         assert after.dtype == np.uint8
         assert after.shape == grey.shape
         assert after[bars].mean() < after[~bars].mean() - 60, "ink stays darker than ground"
+
+
+def test_bold_letters_are_no_thinner_anywhere(ink: npt.NDArray[np.float32]) -> None:
+    for rng in rngs(10):
+        bold = degrade.embolden(ink, rng)
+        assert (bold >= ink).all()
+        assert bold.sum() > 1.1 * ink.sum()
+
+
+def test_sharpened_edges_have_a_seam(grey: npt.NDArray[np.uint8]) -> None:
+    soft = degrade.blur(grey, np.random.default_rng(0), 0.03)
+    for rng in rngs(10):
+        sharp = degrade.sharpen(soft, rng)
+        assert sharp.max() > soft.max(), "paler than the ground beside dark strokes"
+        assert np.ptp(sharp) > np.ptp(soft)
 
 
 def test_binarised_is_black_and_white(grey: npt.NDArray[np.uint8]) -> None:

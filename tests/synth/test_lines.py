@@ -16,7 +16,7 @@ from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
 from ocrnn.synth.fonts import OTHER_SCRIPT
 from ocrnn.synth.kinds import KINDS, Kind
-from ocrnn.synth.lines import Synthesizer
+from ocrnn.synth.lines import Synthesizer, _beyond
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +118,12 @@ def test_a_cut_leaves_something_of_the_narrowest_letter(maker: Synthesizer) -> N
         page = maker._crop(word, stroke, face, "J", np.random.default_rng(number))
         assert page.shape[1] >= 2
         assert page.shape[0] >= 8
+
+
+def test_beyond_the_edge_of_a_sign_lies_a_part_of_its_box() -> None:
+    shares = [_beyond((40, 120), np.random.default_rng(seed)).mean() for seed in range(200)]
+    assert 0.02 < np.mean(shares) < 0.4
+    assert max(shares) < 0.9, "a sign is left"
 
 
 @pytest.mark.parametrize("charset", ["digits", "ascii"])
