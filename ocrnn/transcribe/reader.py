@@ -13,22 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrnn.decoding.constraints import constraints
-from ocrnn.decoding.ctc import LogProbs
 from ocrnn.decoding.language import WEIGHT
 from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.decoding.search import BEAM_WIDTH, Decoder, Search
 from ocrnn.errors import ImageError, at_least, one_of
 from ocrnn.image import MAX_PIXELS
 from ocrnn.reading import Reading
-from ocrnn.transcribe import pieces, stretches, turning
-from ocrnn.transcribe.lots import BATCH_SIZE, LOT_BATCHES, WINDOW_COLUMNS, groups, lots, windows
+from ocrnn.transcribe import stretches, turning
+from ocrnn.transcribe.inference import log_probs
+from ocrnn.transcribe.lots import BATCH_SIZE, LOT_BATCHES, lots, windows
 from ocrnn.transcribe.pipeline import in_turn
 from ocrnn.transcribe.prepared import Frames, Opener, Prepared
 from ocrnn.transcribe.result import Result
 from ocrnn.transcribe.scribe import Scribe
+from ocrnn.transcribe.second_looks import Read, SecondLooks
 from ocrnn.transcribe.source import Counted, Source, name_of
 from ocrnn.transcribe.turning import Turn
-from ocrnn.transcribe.views import by_network, in_doubt, is_word
+from ocrnn.transcribe.views import in_doubt
 
 if TYPE_CHECKING:
     from ocrnn.model.device import Device
@@ -94,10 +95,10 @@ class Reader:
             lm_weight=lm_weight,
         )
         self.model = model
-        self._networks = (model, *getattr(model, "further", ()))
         self._search = Search.chosen(decoder, beam_width=beam_width, alternatives=alternatives, guides=guides)
         self._opener = Opener(model.spec, turn, frames, max_pixels)
         self._scribe = Scribe(model.spec, self._search, parts=parts)
+        self._second_looks = SecondLooks((model, *getattr(model, "further", ())), self._scribe)
         self._parts = parts
         self._jobs = jobs
         self._looks_again = alternatives == 0
@@ -242,18 +243,20 @@ class Reader:
 
     def _read_window(self, window: Sequence[Prepared], batch_size: int) -> list[Result]:
         """Results of some pages, those that are doubtful turned in every way that they may be."""
-        outcomes = self._outcomes(window, batch_size)
+        read = self._first_looks(window, batch_size)
         doubtful = [
             (position, page)
-            for position, (page, outcome) in enumerate(zip(window, outcomes, strict=True))
-            if page.others and isinstance(outcome, Reading) and not turning.is_sure(outcome)
+            for position, page in enumerate(window)
+            if page.others and isinstance(outcome := read[position].outcome, Reading) and not turning.is_sure(outcome)
         ]
-        further = iter(self._outcomes([other for _, page in doubtful for other in page.others], batch_size))
+        further = iter(self._first_looks([other for _, page in doubtful for other in page.others], batch_size))
         for position, page in doubtful:
-            tried = (outcomes[position], *itertools.islice(further, len(page.others)))
-            outcomes[position] = turning.best([outcome for outcome in tried if isinstance(outcome, Reading)])
+            tried = (read[position], *itertools.islice(further, len(page.others)))
+            best = turning.best([its.outcome for its in tried if isinstance(its.outcome, Reading)])
+            read[position] = next(its for its in tried if its.outcome is best)
         if self._looks_again:
-            self._look_again(window, outcomes, batch_size)
+            self._second_looks.take(read, batch_size)
+        outcomes = [its.outcome for its in read]
         if not self._parts:
             outcomes = [
                 replace(outcome, characters=(), words=())
@@ -263,64 +266,23 @@ class Reader:
             ]
         return [page.result(outcome) for page, outcome in zip(window, outcomes, strict=True)]
 
-    def _look_again(self, window: Sequence[Prepared], outcomes: list[Reading | ImageError], batch_size: int) -> None:
-        """Read doubtful pages again in several views each, and put down as their outcome what these agree on."""
-        looks: dict[int, list[list[Prepared]]] = {}  # by position, then by network
-        columns = 0
-        spec, specs = self.model.spec, [network.spec for network in self._networks]
-        for position, (page, outcome) in enumerate(zip(window, outcomes, strict=True)):
-            if isinstance(outcome, Reading) and page.picture is not None:
-                seen = next(turn for turn in (page, *page.others) if turn.turned_deg == outcome.turned_deg)
-                assert seen.picture is not None  # kept of all turns of a page alike
-                if in_doubt(outcome, seen.picture, spec):
-                    views = [seen, *seen.views(spec)]
-                    shares = by_network(len(views), specs, word=is_word(*seen.picture.shape))
-                    looks[position] = [[views[view] for view in its] for its in shares]
-                    columns += sum(look.columns for its in looks[position] for look in its)
-            if looks and (columns >= WINDOW_COLUMNS or position == len(window) - 1):
-                for at, reading in self._agreed(looks, batch_size):
-                    outcomes[at] = reading
-                looks.clear()
-                columns = 0
-
-    def _agreed(self, looks: dict[int, list[list[Prepared]]], batch_size: int) -> Iterator[tuple[int, Reading]]:
-        """What the views of each of some pages agree on, from those that each network reads, at the page's number."""
-        lines: dict[int, list[LogProbs]] = {at: [] for at in looks}
-        for network, model in enumerate(self._networks):
-            shared = {at: its[network] for at, its in looks.items()}
-            read = iter(self._log_probs([look for its in shared.values() for look in its], batch_size, model))
-            for at, its in shared.items():
-                lines[at] += itertools.islice(read, len(its))
-        for at, read_by in looks.items():
-            yield at, self._scribe.fused([*itertools.chain(*read_by)], lines[at], again=True)
-
-    def _outcomes(self, window: Sequence[Prepared], batch_size: int) -> list[Reading | ImageError]:
+    def _first_looks(self, window: Sequence[Prepared], batch_size: int) -> list[Read]:
         """What becomes of each of some pages, all as they are turned."""
         there = [page for page in window if page.columns]
-        readings = iter(self._scribe.readings(there, self._log_probs(there, batch_size)))
-        return [
-            page.line
-            if isinstance(page.line, ImageError)
-            else self._clip(page.frames)
-            if page.line is None
-            else next(readings)
-            for page in window
-        ]
+        lines = log_probs(self.model, there, batch_size)
+        found = iter(zip(self._scribe.readings(there, lines), lines, strict=True))
+        read = []
+        for page in window:
+            if isinstance(page.line, ImageError):
+                read.append(Read(page, page.line))
+            elif page.line is None:
+                read.append(Read(page, self._clip(page.frames)))
+            else:
+                reading, line = next(found)
+                doubtful = page.picture is not None and in_doubt(reading, page.picture, self.model.spec)
+                read.append(Read(page, reading, line if doubtful else None))
+        return read
 
     def _clip(self, shots: Sequence[Prepared]) -> Reading:
         """One reading of several pictures of one line."""
-        return replace(self._scribe.fused(shots, self._log_probs(shots, BATCH_SIZE)), frames=len(shots))
-
-    def _log_probs(self, pages: Sequence[Prepared], batch_size: int, model: Model | None = None) -> list[LogProbs]:
-        """Calibrated log-probabilities (T, C) of each of some pages that have a line, by a further model if given."""
-        model = model or self.model
-        lines: dict[int, LogProbs] = {}
-        for group in groups(pages, batch_size):
-            images = [np.stack([pages[position].line for position in batch]) for batch in group]  # type: ignore[misc]
-            if len(group) > 1:
-                answers = pieces.together(model, images)  # (T, N, C) of each
-            else:
-                answers = [stretches.posteriors(model, images[0], pages[group[0][0]].layout.bounds)]
-            for batch, log_probs in zip(group, answers, strict=True):
-                lines |= {position: log_probs[:, n] for n, position in enumerate(batch)}
-        return [lines[position] for position in range(len(pages))]
+        return replace(self._scribe.fused(shots, log_probs(self.model, shots, BATCH_SIZE)), frames=len(shots))

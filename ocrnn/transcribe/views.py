@@ -40,6 +40,8 @@ _CUT = 0.6
 """Of the height that a slope adds to a box: what is cut off once the word is level."""
 _ROOM = 0.15
 """Of the height of the text: what is left above it and below in a closer view."""
+_SETTLED = 0.5
+"""How sure several networks must be of the picture as it is, at the least, for no other view to be taken."""
 _LEAST_HEIGHT = 8
 _FINEST = 4
 """Rows of a kept picture for each of a prepared line: finer ones make no better views."""
@@ -79,6 +81,12 @@ def in_doubt(reading: Reading, grey: Grey, spec: ModelSpec) -> bool:
     return reading.confidence < _threshold(height, width, spec)
 
 
+def is_settled(reading: Reading, grey: Grey, spec: ModelSpec) -> bool:
+    """Whether what the networks agree on of a picture (h, w) as it is needs no further views."""
+    height, width = grey.shape
+    return reading.confidence >= max(_SETTLED, _threshold(height, width, spec))
+
+
 def views(grey: Grey) -> Iterator[View]:
     """Further views of a picture (h, w), as many as its shape asks for.
 
@@ -108,15 +116,21 @@ def is_word(height: int, width: int) -> bool:
 
 
 def by_network(views: int, networks: Sequence[ModelSpec], *, word: bool) -> list[list[int]]:
-    """Which of some views, the picture as it is the first of them, each network reads: the model's own, then further.
+    """Which of some views each network reads: the model's own, then further ones.
 
-    Those of a word are short, and every network that knows words reads all of them. Of those of a line every network
-    that knows lines reads the first, and each of the others one network in turn: no more views take no more time.
+    View 0 is the picture as it is, which the model's own has read; every further network that knows words, or lines,
+    reads it too. Of the others of a line each is read by one network in turn: no more views take no more time. Those of
+    a word are short; networks that know words alone read all of them, and where there is none all that know words do.
     """
     asked = [0, *(n for n, spec in enumerate(networks[1:], 1) if (spec.word_doubt if word else spec.doubt))]
+    alone = [n for n in asked[1:] if not networks[n].doubt] if word else []
     shares: list[list[int]] = [[] for _ in networks]
     for turn, n in enumerate(asked):
-        shares[n] = [view for view in range(views) if word or not view or view % len(asked) == turn]
+        as_it_is = [0] if n else []
+        if not word:
+            shares[n] = [*as_it_is, *range(turn or len(asked), views, len(asked))]
+        else:
+            shares[n] = [*as_it_is, *(range(1, views) if n in (alone or asked) else ())]
     return shares
 
 

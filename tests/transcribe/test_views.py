@@ -103,7 +103,7 @@ def test_further_networks_take_part_in_the_second_look(bars: Bars) -> None:
     assert Reader(model).read(picture).text == text, "who sees it is surer of it than who does not"
     several = len([*views(picture)]) + 1
     assert len(keen.seen) == (several + 1) // 2
-    assert len(model.seen) == 1 + (several + 1) // 2
+    assert len(model.seen) == (several + 1) // 2
     assert keen.seen[0] == model.seen[0], "the picture as it is, first of all"
     assert Reader(model).at_first_look().read(picture).text == text.replace("7", "8")
     assert len(keen.seen) == (several + 1) // 2
@@ -122,16 +122,34 @@ def test_further_networks_take_part_in_the_second_look(bars: Bars) -> None:
     assert sorted(keen.seen) == sorted(model.seen[-views_of_it:]), "all views of a word"
 
 
-def test_every_view_is_read_and_the_picture_as_it_is_by_every_network(bars: Bars) -> None:
+def test_every_view_is_read_and_the_picture_as_it_is_by_every_further_network(bars: Bars) -> None:
     own, all_, lines, words = (
         dataclasses.replace(bars.spec, doubt=doubt, word_doubt=word_doubt)
         for doubt, word_doubt in ((0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 1.0))
     )
-    assert by_network(5, [own], word=False) == [[0, 1, 2, 3, 4]]
-    assert by_network(5, [own, lines], word=False) == [[0, 2, 4], [0, 1, 3]]
-    assert by_network(5, [own, words, lines], word=False) == [[0, 2, 4], [], [0, 1, 3]]
-    assert by_network(5, [own, all_, lines], word=False) == [[0, 3], [0, 1, 4], [0, 2]]
-    assert by_network(3, [own, all_, lines], word=True) == [[0, 1, 2], [0, 1, 2], []]
+    assert by_network(5, [own], word=False) == [[1, 2, 3, 4]]
+    assert by_network(5, [own, lines], word=False) == [[2, 4], [0, 1, 3]]
+    assert by_network(5, [own, words, lines], word=False) == [[2, 4], [], [0, 1, 3]]
+    assert by_network(5, [own, all_, lines], word=False) == [[3], [0, 1, 4], [0, 2]]
+    assert by_network(3, [own, all_, lines], word=True) == [[1, 2], [0, 1, 2], []]
+    assert by_network(3, [own, all_, words], word=True) == [[], [0], [0, 1, 2]], "who knows words alone takes over"
+    assert by_network(1, [own, lines], word=False) == [[], [0]]
+
+
+def test_no_further_view_is_taken_where_networks_agree_on_the_picture_as_it_is(bars: Bars) -> None:
+    word = bars.draw("4077")
+    model, keen = Shortsighted(bars, "4077", needs=10_000, doubt=0.5), Shortsighted(bars, "4077", needs=0, doubt=0.0)
+    model.further, keen.spec = [keen], dataclasses.replace(keen.spec, word_doubt=0.5)
+    alone = Reader(model).at_first_look().read(word)
+    assert (alone.text, alone.confidence < 0.5) == ("4088", True)
+    model.seen.clear()
+    reading = Reader(model).read(word)
+    assert (reading.text, reading.confidence > 0.5) == ("4077", True)
+    assert (len(model.seen), len(keen.seen)) == (1, 1), "each sees the picture as it is, and once"
+    model.spec = dataclasses.replace(model.spec, doubt=0.999)
+    keen.seen.clear()
+    assert Reader(model).read(word).text == "4077"
+    assert len(keen.seen) == len([*views(word)]) + 1, "one that is asked to be surer goes on"
 
 
 def test_how_sure_a_second_look_is_has_a_power_of_its_own(bars: Bars) -> None:
@@ -182,7 +200,7 @@ def test_only_lines_in_doubt_are_looked_at_again(bars: Bars) -> None:
     pictures = [bars.draw("1" * count) for count in (3, 8, 3, 9)]  # two of them under 56 columns
     read = [result.outcome for result in Reader(model).read_many(pictures)]
     assert {getattr(outcome, "text", None) for outcome in read} == {"407"}
-    assert len(model.seen) == 4 + sum(1 + len(list(views(pictures[n]))) for n in (0, 2))
+    assert len(model.seen) == 4 + sum(len(list(views(pictures[n]))) for n in (0, 2))
 
 
 def test_further_texts_are_those_of_the_first_look(bars: Bars) -> None:
