@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Teach a network by what several know together, one step behind another on one machine without a GPU.
+"""Go on with a network on one machine without a GPU, led by what several know together, or for some kinds of lines.
 
 usage: distil.py --fonts DIR --texts DIR --real DIR --network latin.safetensors [--teacher MODEL ...] --out DIR
+       distil.py --fonts DIR --texts DIR --network latin.safetensors --teacher --only word=0.62 captcha=0.22 --out DIR
 
 The network learns texts, and beside them the frames of its teachers, which are those that a second look asks: the own
 network of the first model, and the further ones of all (Hinton, Vinyals, Dean 2015, arXiv 1503.02531). Their opinion is
 the mean of their log-probabilities, of the lines alone that they then read as the text says. A thread draws lines and
 asks the teachers while another learns; `ema.safetensors`, the running mean of the weights, is what to take.
+--teacher with nothing behind it asks none, and without --real all lines are drawn.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from ocrnn.model.executors import Model, OnnxModel
 from ocrnn.model.runtime import find
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
+from ocrnn.synth.kinds import KINDS
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.batches import Batch, Plan, RealLines, batches
 from ocrnn.training.run import SynthLines
@@ -58,17 +61,20 @@ _SAVE_SECONDS = 240.0
 class Pupil(Learner):
     """A network that learns from texts, and from the opinion of its teachers `trust` times as much."""
 
-    opinion: Opinion
+    opinion: Opinion | None = None
     trust = 1.0
     apart = torch.zeros(())
 
     def _beside(self, log_probs: Tensor, shortcut: Tensor | None, batch: Batch) -> Tensor:
         """What is minimised beside the loss: how far each line's frames are from the teachers' (nats), too."""
+        beside = super()._beside(log_probs, shortcut, batch)
+        if self.opinion is None:
+            return beside
         teachers, learned = self.opinion
         apart = functional.kl_div(log_probs, teachers, reduction="none", log_target=True).sum(2) * learned
         divergence = (apart.sum(0) * batch.weights).sum()
         self.apart = divergence.detach()
-        return super()._beside(log_probs, shortcut, batch) + self.trust * divergence
+        return beside + self.trust * divergence
 
 
 class Teachers:
@@ -105,16 +111,18 @@ class Teachers:
         return torch.from_numpy(mean.astype(np.float32)), torch.from_numpy(learned)
 
 
-def lessons(synthesizer: Synthesizer, real: dict[str, RealLines], spec: ModelSpec, seed: int) -> Iterator[Batch]:
-    """Batches for ever, a fifth of their lines real."""
+def lessons(
+    synthesizer: Synthesizer, real: dict[str, RealLines], spec: ModelSpec, seed: int, longest: int
+) -> Iterator[Batch]:
+    """Batches for ever, a fifth of them real where there are real ones, drawn ones of up to `longest` characters."""
     shares = np.array([REAL[name] for name in real])
     sources = list(real.values())
-    drawn = SynthLines(synthesizer, longest=95)
+    drawn = SynthLines(synthesizer, longest=longest)
     for epoch in count():
         rng = np.random.default_rng((seed, epoch, 7))
         plan: list[tuple[RealLines | SynthLines, int]] = []
         for number in range(CHUNK):
-            if rng.random() < REAL_SHARE:
+            if sources and rng.random() < REAL_SHARE:
                 source = sources[rng.choice(len(sources), p=shares / shares.sum())]
                 plan.append((source, int(rng.integers(len(source.samples)))))
             else:
@@ -128,10 +136,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fonts", type=Path, required=True)
     parser.add_argument("--texts", type=Path, required=True)
-    parser.add_argument("--real", type=Path, required=True)
+    parser.add_argument("--real", type=Path)
     parser.add_argument("--network", type=Path, required=True, help="weights to go on from")
-    parser.add_argument("--teacher", nargs="+", default=["latin", "latin-accurate"], metavar="MODEL")
+    parser.add_argument("--teacher", nargs="*", default=["latin", "latin-accurate"], metavar="MODEL")
     parser.add_argument("--share", action="append", default=[], metavar="KIND=SHARE", help="of a kind of drawn lines")
+    parser.add_argument("--only", nargs="+", default=[], metavar="KIND=SHARE", help="no other kinds are drawn")
+    parser.add_argument("--longest", type=int, default=95, help="characters of a drawn line; default: %(default)s")
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--trust", type=float, default=1.0, help="what the teachers count where the texts count 1")
     parser.add_argument("--minutes", type=float, default=95.0)
@@ -140,19 +150,20 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     network, spec = load_weights(arguments.network)
-    shares = {kind: float(share) for kind, _, share in (each.partition("=") for each in arguments.share)}
+    named = {kind: float(share) for kind, _, share in (e.partition("=") for e in arguments.only or arguments.share)}
+    shares = {**({kind.name: 0.0 for kind in KINDS} if arguments.only else {}), **named}
     synthesizer = Synthesizer(arguments.fonts, arguments.texts, spec.charset, shares=shares)
-    real, _ = open_real(arguments.real, spec)
-    teachers = Teachers(arguments.teacher, spec)
-    ready: queue.Queue[tuple[Batch, Opinion]] = queue.Queue(6)
+    real = open_real(arguments.real, spec)[0] if arguments.real else {}
+    teachers = Teachers(arguments.teacher, spec) if arguments.teacher else None
+    ready: queue.Queue[tuple[Batch, Opinion | None]] = queue.Queue(6)
 
     over = threading.Event()
 
     def prepare() -> None:
-        for batch in lessons(synthesizer, real, spec, arguments.seed):
+        for batch in lessons(synthesizer, real, spec, arguments.seed, arguments.longest):
             if over.is_set():
                 return
-            ready.put((batch, teachers.opinion(batch)))
+            ready.put((batch, teachers.opinion(batch) if teachers else None))
 
     preparing = threading.Thread(target=prepare, daemon=True)
     preparing.start()

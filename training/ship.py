@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """Put a trained model into the package with its card: weights to train on, and eight bits to read with.
 
-usage: ship.py BEST.safetensors latin --calibrate DIR [--lines OTHER.safetensors]
+usage: ship.py BEST.safetensors latin --calibrate DIR [--lines OTHER.safetensors] [--words WORDS.safetensors]
                [--accurate LARGER.safetensors --language latin.lm]
-       ship.py BEST.safetensors latin --calibrate DIR --keep ocrnn/models/latin-accurate.onnx
+       ship.py BEST.safetensors latin --calibrate DIR --keep latin-accurate.onnx [--words WORDS.safetensors]
 
 The card is `NAME.json` beside this file: data, licence, weaknesses; `card.py` adds the scores once they are measured.
 --calibrate fits the confidence on labelled lines that the model has not learned from, 5,000 of them or more (`ocrnn
 synth -n 5000` with another seed), once for the weights and once for the eight bits, and for either file to read with
-once more on those that it looks at again. --lines gives it another network for second looks at lines. --accurate also
-writes NAME-accurate.onnx: the same weights in real numbers, which look again at whatever they are not sure of,
-together with the other network and a larger one, and know then the language that `language.py` made. With --keep
-both files are made, and these three are those that a model has already.
+once more on those that it looks at again. --lines gives it another network for second looks at lines, --words one for
+words. --accurate also writes NAME-accurate.onnx: the same weights in real numbers, which look again at whatever they
+are not sure of, together with the other networks and a larger one, and know then the language that `language.py` made.
+With --keep both files are made, and what is not given is what a model has already.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from ocrnn.model.runtime import open_model
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.training.confidence import second_look
+from ocrnn.transcribe.views import is_word
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "ocrnn" / "models"
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--calibrate", type=Path, required=True)
     parser.add_argument("--lines", type=Path)
+    parser.add_argument("--words", type=Path)
     parser.add_argument("--accurate", type=Path)
     parser.add_argument("--language", type=Path)
     parser.add_argument("--keep", type=Path, metavar="MODEL", help="take other networks and language from this model")
@@ -75,15 +77,13 @@ def main() -> None:
     about = {"name": arguments.name, "date": date.today().isoformat(), **card}
     spec = dataclasses.replace(spec, about=about, doubt=LINE_DOUBT, word_doubt=WORD_DOUBT)
     lines = read_labels(arguments.calibrate).samples
-    further = [_further(arguments.lines, spec, lines, words=False)] if arguments.lines else []
-    larger = [_further(arguments.accurate, spec, lines, words=True)] if arguments.accurate else []
+    given = {"lines": arguments.lines, "words": arguments.words, "both": arguments.accurate}
+    beside = {knows: _further(path, spec, lines, knows) for knows, path in given.items() if path}
     language = base64.b64encode(arguments.language.read_bytes()).decode() if arguments.language else ""
     if arguments.keep:
-        kept = file.further(arguments.keep, spec)
-        further, larger = (
-            [content for its, content in kept if (its.word_doubt > 0) == words] for words in (False, True)
-        )
+        beside = {_knows(its): content for its, content in file.further(arguments.keep, spec)} | beside
         language = file.header(arguments.keep).language
+    further = [beside[knows] for knows in ("lines", "words") if knows in beside]
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)
     if language:
@@ -96,21 +96,27 @@ def main() -> None:
             language_weight=LANGUAGE_WEIGHT,
             about={**spec.about, "name": name},
         )
-        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", [*further, *larger])
+        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", [*beside.values()])
     graph, fitted = _eight_bits(network, spec, lines)
     power = _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
     save_weights(MODELS / f"{arguments.name}.safetensors", network, dataclasses.replace(spec, again_power=power))
 
 
-def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample], *, words: bool) -> bytes:
+def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample], knows: str) -> bytes:
     """Another network for second looks, as the file to read with that it would be: whoever brings it tells the rest."""
     network, spec = load_weights(weights)
     if spec.charset != own.charset:
         raise SystemExit(f"{weights}: reads other characters; give weights of the same charset")
-    spec = dataclasses.replace(spec, about={}, doubt=DOUBT, word_doubt=DOUBT if words else 0.0)
-    graph, fitted = _eight_bits(network, spec, lines)
+    doubt, word_doubt = (0.0 if knows == "words" else DOUBT), (0.0 if knows == "lines" else DOUBT)
+    spec = dataclasses.replace(spec, about={}, doubt=doubt, word_doubt=word_doubt)
+    fit_on = [line for line in lines if is_word(*line.load().shape)] if knows == "words" else lines
+    graph, fitted = _eight_bits(network, spec, fit_on)
     describe(graph, dataclasses.replace(spec, temperature=fitted.temperature))
     return bytes(calibrated(graph).SerializeToString(deterministic=True))
+
+
+def _knows(spec: ModelSpec) -> str:
+    return "both" if spec.doubt and spec.word_doubt else "lines" if spec.doubt else "words"
 
 
 def _eight_bits(network: Network, spec: ModelSpec, lines: Sequence[Sample]) -> tuple[ModelProto, Calibration]:

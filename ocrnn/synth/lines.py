@@ -294,7 +294,7 @@ class Synthesizer:
             ink = cv2.morphologyEx(ink, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(np.float32)
         for _ in range(int(rng.choice((0, 1, 2), p=(0.7, 0.2, 0.1)))):
             ink = ink + _beyond(ink.shape, rng) * np.float32(rng.uniform(-0.6, 0.5)) * (1 - np.clip(ink, 0, 1))
-        return degrade.lay(ink, rng, contrast=(0.08, 0.95), texture=float(rng.choice([0.0, 0.0, 0.4, 0.8, 1.6])))
+        return degrade.lay(ink, rng, contrast=(0.08, 0.95), texture=float(rng.choice([0.0, 0.0, 0.0, 0.4, 0.8, 1.6])))
 
 
 def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
@@ -324,7 +324,7 @@ def _scan(kind: Kind, grey: Grey, rng: np.random.Generator) -> Grey:
         if kind.name == "form" and rng.random() < 0.5:
             grey = degrade.binarise(degrade.lower(grey, rng, 2 * height), rng)
         grey = degrade.lower(grey, rng, height)
-    elif rng.random() < (0.5 if street else 0.35):
+    elif rng.random() < (0.4 if street else 0.35):
         grey = degrade.blur(grey, rng, 0.055 if street else 0.025)
     if street and rng.random() < 0.2:
         grey = degrade.sharpen(grey, rng)
