@@ -198,7 +198,7 @@ class Synthesizer:
             ink = degrade.matrix(ink, rng)
         elif chance(0.6):
             ink = degrade.spread(ink, rng, grain=1.0 if worn else 0.5)
-        if kind.name == "word" and chance(0.3):
+        if kind.name == "word" and chance(0.4):
             ink = degrade.embolden(ink, rng)
         if chance({"typewriter": 0.5, "form": 0.2, "book": 0.12}.get(kind.name, 0)):
             ink = degrade.carbon(ink, rng)
@@ -309,6 +309,8 @@ def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
         # A hand never makes two letters alike, nor keeps to its line.
         return Setting(em, space=float(np.exp(rng.normal(0.4, 0.3))), jump_px=float(rng.choice([0, 0.015, 0.03])) * em)
     tracking = float(rng.uniform(-0.03, 0.2)) if rng.random() < 0.15 else 0.0
+    if kind.name == "word" and rng.random() < 0.3:
+        tracking = float(rng.uniform(-0.09, 0.0))  # letters of a sign touch
     return Setting(em, space=float(np.exp(rng.normal(0.05, 0.25))), tracking=tracking)
 
 
