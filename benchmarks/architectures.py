@@ -33,7 +33,8 @@ from ocrnn.evaluation.score import evaluate, read_samples
 from ocrnn.image import Grey
 from ocrnn.spec import Backbone, Cell
 from ocrnn.training.loop import Epoch, Step
-from ocrnn.training.run import Options, Run
+from ocrnn.training.options import Options
+from ocrnn.training.run import Run
 from ocrnn.transcribe.reader import Reader
 
 SAMPLES = record.ROOT / "samples"

@@ -95,7 +95,8 @@ def learn(data: Path, threads: int, seconds: float) -> None:
 
     from ocrnn.training.distributed import join
     from ocrnn.training.loop import Step
-    from ocrnn.training.run import Options, Run
+    from ocrnn.training.options import Options
+    from ocrnn.training.run import Run
 
     torch.set_num_threads(threads)
     lines, clock, spent = 0, 0.0, 0.0

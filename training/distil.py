@@ -37,8 +37,7 @@ from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.synth.kinds import KINDS
 from ocrnn.synth.lines import Synthesizer
-from ocrnn.training.batches import Batch, Plan, RealLines, batches
-from ocrnn.training.run import SynthLines
+from ocrnn.training.batches import Batch, Plan, RealLines, SynthLines, batches
 from ocrnn.training.step import Learner
 from ocrnn.transcribe.views import is_word
 from training.latin import REAL, open_real

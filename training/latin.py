@@ -26,10 +26,9 @@ from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.synth.lines import Synthesizer
-from ocrnn.training.batches import Plan, RealLines, Source
+from ocrnn.training.batches import Plan, RealLines, Source, SynthLines
 from ocrnn.training.curves import save_history
 from ocrnn.training.loop import Epoch, Settings, train
-from ocrnn.training.run import SynthLines
 
 REAL = {
     "books-en": 0.24,

@@ -200,8 +200,9 @@ def _teach(
         from ocrnn.training.curves import save_history
         from ocrnn.training.diagnosis import explain, verdict
         from ocrnn.training.loop import Step
+        from ocrnn.training.options import Options
         from ocrnn.training.report import Report
-        from ocrnn.training.run import Options, Run
+        from ocrnn.training.run import Run
         from ocrnn.training.sheet import save_sheet
 
     if log_to:

@@ -29,6 +29,7 @@ from ocrnn.errors import ImageError
 from ocrnn.image import Grey, Line
 from ocrnn.spec import ModelSpec
 from ocrnn.synth.degrade import Strength, augment
+from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.distributed import ALONE, Team
 
 CHUNK = 384
@@ -139,6 +140,22 @@ class RealLines:
                     break
                 if near not in self._cache:
                     yield near
+
+
+@dataclass(frozen=True)
+class SynthLines:
+    """Synthetic lines as a source: the number of a line says nothing, its generator all.
+
+    With each real line of an epoch come `per_line` of them.
+    """
+
+    synthesizer: Synthesizer
+    per_line: float = 1.0
+    longest: int = 95
+
+    def draw(self, index: int, rng: np.random.Generator) -> tuple[Grey, str]:
+        """Picture and text of a new line."""
+        return self.synthesizer.line(rng, longest=self.longest)
 
 
 def permuted(source: RealLines, seed: int, epoch: int, *, least: int) -> Plan:

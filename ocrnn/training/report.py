@@ -18,7 +18,8 @@ from ocrnn.page import escaped, facts, line, page, picture, table
 from ocrnn.storage import write_whole
 from ocrnn.training.curves import draw_curves
 from ocrnn.training.loop import Epoch
-from ocrnn.training.run import Options, Run
+from ocrnn.training.options import Options
+from ocrnn.training.run import Run
 from ocrnn.training.sheet import augmented_lines
 
 REPORT = "report.html"

@@ -8,9 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,91 +19,27 @@ from ocrnn.data.check import CheckReport, check_samples
 from ocrnn.data.labels import Problem, Sample, read_labels
 from ocrnn.data.lines import joined
 from ocrnn.data.remarks import Remarks
-from ocrnn.data.splits import By, split_by_hash
-from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
+from ocrnn.data.splits import split_by_hash
+from ocrnn.errors import LabelError, OutputError
 from ocrnn.evaluation.calibration import calibrate
-from ocrnn.image import Grey, LineFormat
+from ocrnn.image import Grey
 from ocrnn.model.executors import TorchModel
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network
-from ocrnn.model.runtime import find
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.storage import make_folder
-from ocrnn.synth.degrade import Strength
 from ocrnn.synth.lines import Synthesizer
-from ocrnn.synth.texts import Texts
-from ocrnn.training.batches import Plan, RealLines, mixed, permuted
+from ocrnn.training.batches import Plan, RealLines, SynthLines, mixed, permuted
 from ocrnn.training.confidence import second_look
 from ocrnn.training.distributed import ALONE, Team
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, train, validate
-from ocrnn.training.precision import Precision
-from ocrnn.training.tuning import Change, Outcome, Pairs, adapted, freeze, old_kind, parts, read_drawn
+from ocrnn.training.options import Options, check
+from ocrnn.training.start import label_writer, network_for, own_kind, usual_rate
+from ocrnn.training.tuning import Change, Outcome, Pairs, old_kind, read_drawn
 
-NewCharacters = Literal["add", "drop", "fail"]
-
-LEARNING_RATE = 2e-3
-FINE_TUNING_RATE = 1e-3
-PLAIN_RATE = 5e-4
-"""At most, without a shortcut head, which else brings a network past the blanks that CTC begins with: at 2e-3 that of
-2015 read none of the digits of `samples/digits` in five rounds, at this most of them after two."""
 LEAST_LINES = 1000
 """Lines of an epoch: a smaller set is gone through several times, each time augmented anew."""
-_MOST_TEXTS = 100_000
-"""Labels that synthetic lines take their texts from, evenly spread: so many are held in memory."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `ocrnn train` was asked for; every field is the option of that name.
-
-    `data` are folders of labelled lines. `freeze` names parts with commas (`tuning.parts`), `rehearse` is a share from
-    0 to below 1; both need `from_model`. `batch` is lines of mean width in a batch. `lr` None takes the
-    `usual_rate`. `augment` None leaves lines as they are. With neither `epochs` nor `minutes`, 60 epochs.
-    """
-
-    data: tuple[Path, ...]
-    out: Path
-    val: Path | None = None
-    val_split: float = 0.1
-    split_by: By = "line"
-    from_model: str | None = None
-    resume: bool = False
-    charset: str | None = None
-    new_chars: NewCharacters = "add"
-    arch: str | None = None
-    backbone: str | None = None
-    cell: str | None = None
-    freeze: str | None = None
-    rehearse: float = 0.0
-    augment: Strength | None = "light"
-    synth: bool = False
-    fonts: Path | None = None
-    texts: Path | None = None
-    epochs: int | None = None
-    minutes: float | None = None
-    patience: int = 15
-    lr: float | None = None
-    batch: int = 24
-    precision: Precision = "auto"
-    seed: int = 0
-    deterministic: bool = False
-
-
-@dataclass(frozen=True)
-class SynthLines:
-    """Synthetic lines as a source: the number of a line says nothing, its generator all.
-
-    With each real line of an epoch come `per_line` of them.
-    """
-
-    synthesizer: Synthesizer
-    per_line: float = 1.0
-    longest: int = 95
-
-    def draw(self, index: int, rng: np.random.Generator) -> tuple[Grey, str]:
-        """Picture and text of a new line."""
-        return self.synthesizer.line(rng, longest=self.longest)
 
 
 @dataclass
@@ -142,14 +76,14 @@ class Run:
         CharsetError for strangers under `new_chars="fail"`, ModelError for the model to start from, OutputError for
         the folder.
         """
-        _check(options)
+        check(options)
         if team.leads:
             _claim(options.out, options.resume)
         samples, problems = _read(options.data)
         held_out, more = _read((options.val,)) if options.val else ((), ())
         problems = (*problems, *more)
         _demand(samples, "to train on", options, problems)
-        network, spec, known = _network(options, samples, held_out)
+        network, spec, known = network_for(options, samples, held_out)
         of_val = _checked(held_out, spec) if options.val else None
         report = _checked(samples, spec, of_val)
         if of_val:
@@ -160,12 +94,12 @@ class Run:
         problems = (*problems, *report.problems, *(of_val.problems if of_val else ()))
         _demand(train_lines, "to train on", options, problems)
         _demand(validation, "to validate with", options, problems)
-        own_kind, no_own_kind = _own_kind(options, spec.charset, known) if known else (None, "")
+        draws, no_own_kind = own_kind(options, spec.charset, known) if known else (None, "")
         sources: tuple[RealLines | SynthLines, ...] = (RealLines(train_lines, options.augment),)
         if options.synth:
-            sources += (SynthLines(_synthesizer(options, spec.charset, train_lines)),)
-        if options.rehearse and own_kind:
-            sources += (SynthLines(own_kind, len(sources) * options.rehearse / (1 - options.rehearse)),)
+            sources += (SynthLines(label_writer(options, spec.charset, train_lines)),)
+        if options.rehearse and draws:
+            sources += (SynthLines(draws, len(sources) * options.rehearse / (1 - options.rehearse)),)
         return cls(
             options,
             _settings(options, spec.architecture, report.widths),
@@ -176,7 +110,7 @@ class Run:
             problems,
             sources,
             known,
-            own_kind,
+            draws,
             no_own_kind,
             team,
             report.remarks,
@@ -300,26 +234,6 @@ class _Readings:
     new: Pairs | None
 
 
-def _check(options: Options) -> None:
-    """Refuse options that contradict one another, or that nothing would come of."""
-    if options.from_model and (options.arch or options.backbone or options.cell):
-        raise UsageError("--arch, --backbone and --cell are of a new network; leave them out with --from")
-    if not options.from_model:
-        for option, given in (("--rehearse", options.rehearse), ("--freeze", options.freeze)):
-            if given:
-                raise UsageError(f"{option}: keeps what a model knows, and a new one knows nothing; add --from")
-    if not 0 <= options.rehearse < 1:
-        raise UsageError(f"--rehearse {options.rehearse:g}: not a share below 1; give a number such as 0.2")
-    if options.freeze is not None:
-        parts(options.freeze)
-    if not (options.synth or options.from_model) and (options.fonts or options.texts):
-        raise UsageError("--fonts and --texts are of synthetic lines; add --synth, or --rehearse with --from")
-    places = [os.path.realpath(folder) for folder in options.data]
-    for folder, place in zip(options.data, places, strict=True):
-        if places.count(place) > 1:
-            raise UsageError(f"--data {folder}: is named twice; name it once")
-
-
 def _claim(folder: Path, resume: bool) -> None:
     """Make the run's folder and prove that it can be written to: hours later would be too late."""
     if not resume and any((folder / name).exists() for name in (CHECKPOINT, BEST)):
@@ -347,12 +261,6 @@ def _demand(lines: Sequence[Sample], purpose: str, options: Options, problems: S
         raise LabelError(f"{', '.join(map(str, options.data))}: no usable line {purpose}; {first}")
 
 
-def usual_rate(architecture: Architecture, *, from_model: bool) -> float:
-    """Highest learning rate that suits such a network where none is asked for."""
-    rate = FINE_TUNING_RATE if from_model else LEARNING_RATE
-    return rate if architecture.shortcut else min(rate, PLAIN_RATE)
-
-
 def _settings(options: Options, architecture: Architecture, widths: Sequence[int]) -> Settings:
     """How the loop is to teach such a network lines of these widths W in pixels."""
     return Settings(
@@ -368,91 +276,5 @@ def _settings(options: Options, architecture: Architecture, widths: Sequence[int
     )
 
 
-def _network(
-    options: Options, samples: Sequence[Sample], held_out: Sequence[Sample]
-) -> tuple[Network, ModelSpec, Charset | None]:
-    """Network to teach and its spec, with the charset these lines need, and that of the model it starts from."""
-    torch.manual_seed(options.seed)
-    if options.from_model:
-        network, spec = load_weights(find(options.from_model, ".safetensors"))
-        known = spec.charset
-        charset = _charset(options, _narrowed(known, options.charset), samples)
-        network, spec = adapted(network, spec, charset)
-        if options.freeze:
-            _freeze(network, options.freeze, known.strangers(charset.characters))
-        return network, spec, known
-    open_charset = (
-        Charset.open(options.charset) if options.charset else Charset.of(s.text for s in chain(samples, held_out))
-    )
-    charset = _charset(options, open_charset, samples)
-    architecture = Architecture.named(options.arch or "fast", backbone=options.backbone, cell=options.cell)
-    spec = ModelSpec(charset, LineFormat(height=architecture.height), architecture)
-    return Network(architecture, charset.classes), spec, None
-
-
-def _narrowed(known: Charset, asked: str | None) -> Charset:
-    """The charset asked for, what a start model knows of it first and in its order; all of it where none is."""
-    if asked is None:
-        return known
-    wanted = Charset.open(asked)
-    kept = "".join(character for character in known.characters if character in wanted)
-    return Charset(kept).extended(wanted.characters) if kept else wanted
-
-
-def _charset(options: Options, charset: Charset, samples: Sequence[Sample]) -> Charset:
-    """A charset with what else the labels say, as --new-chars has it; raises CharsetError where that is to fail."""
-    strangers = "".join(dict.fromkeys(c for sample in samples for c in charset.strangers(sample.text)))
-    if strangers and options.new_chars == "fail":
-        culprit = next(sample for sample in samples if charset.strangers(sample.text))
-        raise CharsetError(
-            f"{culprit.where}: {charset.strangers(culprit.text)[0]!r} is not in the charset; "
-            f"use a larger --charset, or --new-chars add or drop"
-        )
-    return charset.extended(strangers) if options.new_chars == "add" else charset
-
-
-def _freeze(network: Network, names: str, added: str) -> None:
-    """Freeze what --freeze names; raises UsageError where new characters could not be learned for it."""
-    frozen = parts(names)
-    if added and "head" in frozen:
-        raise UsageError(
-            f"--freeze head: {added[0]!r} is new to the model, and its head must learn it; "
-            f"leave head out, or add --new-chars drop"
-        )
-    freeze(network, frozen)
-
-
-def _own_kind(options: Options, charset: Charset, known: Charset) -> tuple[Synthesizer | None, str]:
-    """What draws lines as the start model knows them, and why not where nothing can.
-
-    Raises UsageError for that where they are to be rehearsed, or fonts or texts were named.
-    """
-    kept = "".join(character for character in known.characters if character in charset)
-    try:
-        if not kept:
-            raise UsageError("no character of the start model is left; leave --charset out")
-        return _drawing(options.fonts, options.texts, Charset(kept), options.seed), ""
-    except UsageError as fault:
-        if options.rehearse:
-            raise UsageError(f"--rehearse: {fault}") from None
-        if options.fonts or options.texts:
-            raise
-        return None, str(fault)
-
-
 def _checked(samples: Sequence[Sample], spec: ModelSpec, of_val: CheckReport | None = None) -> CheckReport:
     return check_samples(samples, spec.charset, spec.architecture, spec.line_format, apart_from=of_val)
-
-
-def _synthesizer(options: Options, charset: Charset, samples: Sequence[Sample]) -> Synthesizer:
-    """What draws the lines of --synth: with no texts given, it writes what the labels say in other hands."""
-    every = -(-len(samples) // _MOST_TEXTS)
-    said = options.texts or Texts({"labels": tuple(sample.text for sample in samples[::every])})
-    return _drawing(options.fonts, said, charset, options.seed)
-
-
-def _drawing(fonts: Path | None, texts: Path | Texts | None, charset: Charset, seed: int) -> Synthesizer:
-    """A synthesizer that has proved itself; raises UsageError where its fonts draw none of its texts."""
-    synthesizer = Synthesizer(fonts, texts, charset)
-    synthesizer.line(np.random.default_rng(seed))
-    return synthesizer

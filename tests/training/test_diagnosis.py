@@ -13,7 +13,7 @@ from ocrnn.spec import ModelSpec
 from ocrnn.training.batches import RealLines, permuted
 from ocrnn.training.diagnosis import explain, verdict
 from ocrnn.training.loop import Epoch, Settings, train
-from ocrnn.training.run import FINE_TUNING_RATE, LEARNING_RATE
+from ocrnn.training.start import FINE_TUNING_RATE, LEARNING_RATE
 
 
 def epochs(losses: Sequence[float], readings: Sequence[str], first: int = 1) -> list[Epoch]:

@@ -12,8 +12,9 @@ from ocrnn.data.labels import Sample
 from ocrnn.metrics import score
 from ocrnn.training import run as module
 from ocrnn.training.loop import Epoch
+from ocrnn.training.options import Options
 from ocrnn.training.report import REPORT, Report, worst_lines
-from ocrnn.training.run import Options, Run
+from ocrnn.training.run import Run
 
 EVIL = "<script>alert(1)</script>"
 

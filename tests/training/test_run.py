@@ -21,7 +21,8 @@ from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.training import run as module
 from ocrnn.training.loop import Epoch
-from ocrnn.training.run import Options, Run
+from ocrnn.training.options import Options
+from ocrnn.training.run import Run
 from ocrnn.transcribe.reader import Reader
 
 

@@ -1,0 +1,73 @@
+"""What `ocrnn train` is asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ocrnn.data.splits import By
+from ocrnn.errors import UsageError
+from ocrnn.synth.degrade import Strength
+from ocrnn.training.precision import Precision
+from ocrnn.training.tuning import parts
+
+NewCharacters = Literal["add", "drop", "fail"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `ocrnn train` was asked for; every field is the option of that name.
+
+    `data` are folders of labelled lines. `freeze` names parts with commas (`tuning.parts`), `rehearse` is a share from
+    0 to below 1; both need `from_model`. `batch` is lines of mean width in a batch. `lr` None takes the
+    `usual_rate`. `augment` None leaves lines as they are. With neither `epochs` nor `minutes`, 60 epochs.
+    """
+
+    data: tuple[Path, ...]
+    out: Path
+    val: Path | None = None
+    val_split: float = 0.1
+    split_by: By = "line"
+    from_model: str | None = None
+    resume: bool = False
+    charset: str | None = None
+    new_chars: NewCharacters = "add"
+    arch: str | None = None
+    backbone: str | None = None
+    cell: str | None = None
+    freeze: str | None = None
+    rehearse: float = 0.0
+    augment: Strength | None = "light"
+    synth: bool = False
+    fonts: Path | None = None
+    texts: Path | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    patience: int = 15
+    lr: float | None = None
+    batch: int = 24
+    precision: Precision = "auto"
+    seed: int = 0
+    deterministic: bool = False
+
+
+def check(options: Options) -> None:
+    """Refuse options that contradict one another, or that nothing would come of."""
+    if options.from_model and (options.arch or options.backbone or options.cell):
+        raise UsageError("--arch, --backbone and --cell are of a new network; leave them out with --from")
+    if not options.from_model:
+        for option, given in (("--rehearse", options.rehearse), ("--freeze", options.freeze)):
+            if given:
+                raise UsageError(f"{option}: keeps what a model knows, and a new one knows nothing; add --from")
+    if not 0 <= options.rehearse < 1:
+        raise UsageError(f"--rehearse {options.rehearse:g}: not a share below 1; give a number such as 0.2")
+    if options.freeze is not None:
+        parts(options.freeze)
+    if not (options.synth or options.from_model) and (options.fonts or options.texts):
+        raise UsageError("--fonts and --texts are of synthetic lines; add --synth, or --rehearse with --from")
+    places = [os.path.realpath(folder) for folder in options.data]
+    for folder, place in zip(options.data, places, strict=True):
+        if places.count(place) > 1:
+            raise UsageError(f"--data {folder}: is named twice; name it once")
