@@ -85,7 +85,9 @@ def measured(folder: Path, drawn: int) -> dict[str, object]:
     from ocrnn.data.splits import split_by_hash
     from ocrnn.image import LineFormat
     from ocrnn.spec import Architecture, ModelSpec
-    from ocrnn.training.batches import CHUNK, Position, RealLines, batches, permuted
+    from ocrnn.training.batches import CHUNK, Position, batches
+    from ocrnn.training.plans import permuted
+    from ocrnn.training.sources import RealLines
 
     spec = ModelSpec(Charset("0123456789"), LineFormat(), Architecture.named("fast"))
     start_mb, clock, seconds = peak_mb(), time.process_time(), {}

@@ -37,7 +37,9 @@ from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.synth.kinds import KINDS
 from ocrnn.synth.lines import Synthesizer
-from ocrnn.training.batches import Batch, Plan, RealLines, SynthLines, batches
+from ocrnn.training.batches import Batch, batches
+from ocrnn.training.plans import Plan
+from ocrnn.training.sources import RealLines, SynthLines
 from ocrnn.training.step import Learner
 from ocrnn.transcribe.views import is_word
 from training.latin import REAL, open_real

@@ -41,9 +41,11 @@ from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.synth.lines import Synthesizer
-from ocrnn.training.batches import Batch, Plan, RealLines, SynthLines, batches
+from ocrnn.training.batches import Batch, batches
 from ocrnn.training.distributed import ALONE
+from ocrnn.training.plans import Plan
 from ocrnn.training.precision import settled
+from ocrnn.training.sources import RealLines, SynthLines
 from ocrnn.training.step import Learner
 from training.latin import REAL, open_real
 

@@ -26,9 +26,10 @@ from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.synth.lines import Synthesizer
-from ocrnn.training.batches import Plan, RealLines, Source, SynthLines
 from ocrnn.training.curves import save_history
 from ocrnn.training.loop import Epoch, Settings, train
+from ocrnn.training.plans import Plan
+from ocrnn.training.sources import RealLines, Source, SynthLines
 
 REAL = {
     "books-en": 0.24,

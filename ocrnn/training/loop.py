@@ -23,9 +23,10 @@ from ocrnn.model.network import Network
 from ocrnn.model.weights import save_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.storage import clear_drafts
-from ocrnn.training.batches import Plan, Position, batches
+from ocrnn.training.batches import Position, batches
 from ocrnn.training.checkpoint import Progress, load_checkpoint, read_checkpoint, save_checkpoint
 from ocrnn.training.distributed import ALONE, ProcessLost, Team
+from ocrnn.training.plans import Plan
 from ocrnn.training.precision import Arithmetic, Precision, settled
 from ocrnn.training.step import Learner
 from ocrnn.transcribe.reader import Reader

@@ -30,11 +30,12 @@ from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.storage import make_folder
 from ocrnn.synth.lines import Synthesizer
-from ocrnn.training.batches import Plan, RealLines, SynthLines, mixed, permuted
 from ocrnn.training.confidence import second_look
 from ocrnn.training.distributed import ALONE, Team
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, train, validate
 from ocrnn.training.options import Options, check
+from ocrnn.training.plans import Plan, mixed, permuted
+from ocrnn.training.sources import RealLines, SynthLines
 from ocrnn.training.start import label_writer, network_for, own_kind, usual_rate
 from ocrnn.training.tuning import Change, Outcome, Pairs, old_kind, read_drawn
 

@@ -10,7 +10,8 @@ import numpy as np
 from ocrnn.image import Grey
 from ocrnn.spec import ModelSpec
 from ocrnn.storage import write_whole
-from ocrnn.training.batches import Plan, prepared_line
+from ocrnn.training.batches import prepared_line
+from ocrnn.training.plans import Plan
 
 
 def augmented_lines(plan: Plan, spec: ModelSpec, seed: int, *, lines: int) -> list[tuple[Grey, str]]:

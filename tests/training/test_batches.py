@@ -14,7 +14,9 @@ from ocrnn.errors import ImageError
 from ocrnn.image import load_lines
 from ocrnn.spec import ModelSpec
 from ocrnn.training import batches as module
-from ocrnn.training.batches import Batch, Position, RealLines, batches, collate, mixed, permuted, prepared_line
+from ocrnn.training.batches import Batch, Position, batches, collate, prepared_line
+from ocrnn.training.plans import mixed, permuted
+from ocrnn.training.sources import RealLines
 
 
 def equal(one: Batch, other: Batch) -> bool:
@@ -128,8 +130,8 @@ class Numbered(Store):
 
 
 def test_shards_are_shuffled_within_a_window_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WINDOW_LINES", 50)
-    monkeypatch.setattr(module, "_WINDOW_SHARDS", 3)
+    monkeypatch.setattr("ocrnn.training.plans._WINDOW_LINES", 50)
+    monkeypatch.setattr("ocrnn.training.plans._WINDOW_SHARDS", 3)
     sizes = [10] * 20 + [70, 5, 5]
     source = RealLines(Numbered(sizes), None)
     orders = {}

@@ -15,8 +15,10 @@ from ocrnn.data.labels import Sample
 from ocrnn.model.network import Network
 from ocrnn.model.runtime import open_model
 from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import Batch, RealLines, batches, permuted
+from ocrnn.training.batches import Batch, batches
+from ocrnn.training.plans import permuted
 from ocrnn.training.precision import Arithmetic
+from ocrnn.training.sources import RealLines
 from ocrnn.training.step import Learner
 
 pytestmark = [

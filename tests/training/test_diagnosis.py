@@ -10,9 +10,10 @@ from ocrnn.data.labels import Sample
 from ocrnn.metrics import score
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import RealLines, permuted
 from ocrnn.training.diagnosis import explain, verdict
 from ocrnn.training.loop import Epoch, Settings, train
+from ocrnn.training.plans import permuted
+from ocrnn.training.sources import RealLines
 from ocrnn.training.start import FINE_TUNING_RATE, LEARNING_RATE
 
 

@@ -11,7 +11,9 @@ from ocrnn.model.network import Network
 from ocrnn.model.quantise import draw_lines
 from ocrnn.model.runtime import find
 from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import Batch, RealLines, batches, permuted
+from ocrnn.training.batches import Batch, batches
+from ocrnn.training.plans import permuted
+from ocrnn.training.sources import RealLines
 from training.distil import Pupil, Teachers
 
 

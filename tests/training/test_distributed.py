@@ -23,9 +23,11 @@ from ocrnn.image import Grey
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
 from ocrnn.training import batches as module
-from ocrnn.training.batches import Batch, Plan, RealLines, batches, permuted
+from ocrnn.training.batches import Batch, batches
 from ocrnn.training.distributed import ALONE, Place, Team, first_node, join
 from ocrnn.training.loop import Settings, Step, train
+from ocrnn.training.plans import Plan, permuted
+from ocrnn.training.sources import RealLines
 
 TORCHRUN = {"RANK": "1", "LOCAL_RANK": "0", "WORLD_SIZE": "4", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500"}
 

@@ -19,8 +19,10 @@ from ocrnn.errors import TrainingError, UsageError
 from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import Batch, Plan, RealLines, permuted
+from ocrnn.training.batches import Batch
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, train
+from ocrnn.training.plans import Plan, permuted
+from ocrnn.training.sources import RealLines
 from ocrnn.training.step import Learner
 
 SETTINGS = Settings(epochs=3, learning_rate=3e-3, columns=400, precision="fp32", deterministic=True)

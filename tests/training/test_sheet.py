@@ -5,8 +5,9 @@ from PIL import Image
 
 from ocrnn.data.labels import Sample
 from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import RealLines, permuted
+from ocrnn.training.plans import permuted
 from ocrnn.training.sheet import save_sheet
+from ocrnn.training.sources import RealLines
 
 
 def test_the_sheet_shows_the_prepared_lines(digits: list[Sample], spec: ModelSpec, tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ocrnn.data.labels import Sample
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
-from ocrnn.training.batches import Batch, RealLines, batches, permuted
+from ocrnn.training.batches import Batch, batches
 from ocrnn.training.distributed import Place, Team
+from ocrnn.training.plans import permuted
+from ocrnn.training.sources import RealLines
 from ocrnn.training.step import Learner
 
 
