@@ -153,9 +153,9 @@ class ModelSpec:
     in other views, a word also below `word_doubt`; that takes many times as long, and with 0 none is. A network that
     another model brings for this takes part in second looks at words where its own `word_doubt` is above 0, and at
     other lines where its `doubt` is. The probability that the views then give to a text is raised to `again_power` to
-    be one that holds. `language` is what the model knows of languages, used in such a second look, for the text and
-    then for how sure it is, and counting `language_weight` there: a packed language model (`decoding.packed`) in base
-    64, empty for none. `about` is free text for people, by heading: data, licence, scores.
+    be one that holds, that of a word to `word_power`. `language` is what the model knows of languages, used in such a
+    second look, for the text and then for how sure it is, and counting `language_weight` there: a packed language model
+    (`decoding.packed`) in base 64, empty for none. `about` is free text for people, by heading: data, licence, scores.
     """
 
     charset: Charset
@@ -165,14 +165,15 @@ class ModelSpec:
     doubt: float = 0.0
     word_doubt: float = 0.0
     again_power: float = 1.0
+    word_power: float = 1.0
     language: str = field(default="", repr=False)
     language_weight: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a line format whose height the network was not built for; ValueError for numbers that mean nothing."""
-        if not (0 < self.temperature < math.inf and 0 < self.again_power < math.inf):
-            raise ValueError("temperature and again_power are above 0")
+        if not all(0 < number < math.inf for number in (self.temperature, self.again_power, self.word_power)):
+            raise ValueError("a temperature and powers are above 0")
         if not (0 <= self.doubt <= 1 and 0 <= self.word_doubt <= 1 and 0 <= self.language_weight < math.inf):
             raise ValueError("doubts are from 0 to 1, and a weight is no less than 0")
         if not isinstance(self.language, str):
@@ -209,6 +210,7 @@ class ModelSpec:
                 "doubt": self.doubt,
                 "word_doubt": self.word_doubt,
                 "again_power": self.again_power,
+                "word_power": self.word_power,
                 "language": self.language,
                 "language_weight": self.language_weight,
                 "about": self.about,

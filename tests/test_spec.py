@@ -74,6 +74,7 @@ SPEC = ModelSpec(
     doubt=0.85,
     word_doubt=0.9,
     again_power=0.7,
+    word_power=0.6,
     language="eJw=",
     language_weight=0.45,
     about={"data": "none", "cer": {"receipts": 0.05}},
@@ -166,8 +167,8 @@ def test_heights_that_differ_name_the_file() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"temperature": 0}, {"again_power": -1}, {"again_power": "x"}, {"doubt": 1.5}, {"word_doubt": "x"},
-     {"language": 5}, {"language_weight": -1}],
+    [{"temperature": 0}, {"again_power": -1}, {"again_power": "x"}, {"word_power": 0}, {"doubt": 1.5},
+     {"word_doubt": "x"}, {"language": 5}, {"language_weight": -1}],
 )  # fmt: skip
 def test_numbers_that_mean_nothing_are_damage(wrong: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="m.onnx: its description is damaged"):

@@ -98,8 +98,9 @@ def main() -> None:
         )
         _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", [*beside.values()])
     graph, fitted = _eight_bits(network, spec, lines)
-    power = _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
-    save_weights(MODELS / f"{arguments.name}.safetensors", network, dataclasses.replace(spec, again_power=power))
+    told = _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
+    spec = dataclasses.replace(spec, again_power=told.again_power, word_power=told.word_power)
+    save_weights(MODELS / f"{arguments.name}.safetensors", network, spec)
 
 
 def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample], knows: str) -> bytes:
@@ -127,20 +128,23 @@ def _eight_bits(network: Network, spec: ModelSpec, lines: Sequence[Sample]) -> t
         return graph, calibrate(open_model(Path(folder) / "eight.onnx", device="cpu"), lines, most=_LINES)
 
 
-def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path, further: Sequence[bytes]) -> float:
-    """Write a model to read with, its temperature inside; the power of its second look is told, and given back."""
+def _save(
+    graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path, further: Sequence[bytes]
+) -> ModelSpec:
+    """Write a model to read with, its temperature inside; gives its spec with the powers of its second look."""
     describe(graph, spec, further=further)
     graph = calibrated(graph)
     spec = dataclasses.replace(spec, temperature=1.0)
     save_graph(graph, path)
     model = open_model(path, device="cpu")
     assert isinstance(model, OnnxModel)
-    model.spec = dataclasses.replace(spec, again_power=1.0)
-    power, again = second_look(model, lines, most=_LINES // 2, jobs=os.cpu_count() or 1)
-    print(f"{path.name}: {again} of {min(len(lines), _LINES // 2)} lines looked at again, power {power}")
-    describe(graph, dataclasses.replace(spec, again_power=power))
+    model.spec = dataclasses.replace(spec, again_power=1.0, word_power=1.0)
+    told, again = second_look(model, lines, most=_LINES // 2, jobs=os.cpu_count() or 1)
+    count, powers = min(len(lines), _LINES // 2), f"{told.again_power}, of words {told.word_power}"
+    print(f"{path.name}: {again} of {count} lines looked at again, powers {powers}")
+    describe(graph, told)
     save_graph(graph, path)
-    return power
+    return told
 
 
 def _calibrated(spec: ModelSpec, fitted: Calibration) -> ModelSpec:

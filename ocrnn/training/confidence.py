@@ -13,28 +13,37 @@ from ocrnn.model.executors import Array, Model
 from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.reader import Reader
+from ocrnn.transcribe.views import is_word
 
 
-def second_look(model: Model, samples: Sequence[Sample], *, most: int = MOST_LINES, jobs: int = 1) -> tuple[float, int]:
-    """Power for `ModelSpec.again_power`, and how many lines it is fitted on: those that the model looks at again.
+def second_look(
+    model: Model, samples: Sequence[Sample], *, most: int = MOST_LINES, jobs: int = 1
+) -> tuple[ModelSpec, int]:
+    """The model's spec with the powers of its second look, and how many lines they are fitted on: all looked at again.
 
-    At most `most` of the samples are read, evenly spread. The language that a model brings keeps silent: it knows what
-    drawn lines say better than what real ones do, and what it adds to the pictures is reckoned (`clips.in_language`).
-    The fewer the lines, the less the power leaves the one that the model has.
+    At most `most` of the samples are read, evenly spread; words have a power of their own. The language that a model
+    brings keeps silent: it knows what drawn lines say better than what real ones do, and what it adds to the pictures
+    is reckoned (`clips.in_language`). The fewer the lines, the less a power leaves the one that the model has.
     """
-    silent = dataclasses.replace(model.spec, language="", again_power=1.0)
+    spec = model.spec
+    silent = dataclasses.replace(spec, language="", again_power=1.0, word_power=1.0)
     if not (silent.doubt or silent.word_doubt):
-        return model.spec.again_power, 0
+        return spec, 0
     taken = samples[:: -(-len(samples) // most)] if samples else ()
     first = _read(_Told(dataclasses.replace(silent, doubt=0.0, word_doubt=0.0), model), taken, jobs)
     second = _read(_Told(silent, model), taken, jobs)
     again = [
-        (later.confidence, fold(later.text) == fold(sample.text))
+        (is_word(later.height_px, later.width_px), later.confidence, fold(later.text) == fold(sample.text))
         for sample, before, later in zip(taken, first, second, strict=True)
         if before and later and before.confidence != later.confidence
     ]
-    said, right = [said for said, _ in again], [right for _, right in again]
-    return likeliest_power(said, right, before=model.spec.again_power), len(again)
+
+    def fitted(words: bool, before: float) -> float:
+        its = [(said, right) for word, said, right in again if word == words]
+        return likeliest_power([said for said, _ in its], [right for _, right in its], before=before)
+
+    lines, words = fitted(False, spec.again_power), fitted(True, spec.word_power)
+    return dataclasses.replace(spec, again_power=lines, word_power=words), len(again)
 
 
 @dataclass(frozen=True)

@@ -211,8 +211,7 @@ class Run:
             **(self.outcome.stored() if self.outcome else {}),
         }
         spec = dataclasses.replace(spec, about=about, temperature=fitted.temperature)
-        power, _ = second_look(TorchModel(network, spec), self.validation)
-        spec = dataclasses.replace(spec, again_power=power)
+        spec, _ = second_look(TorchModel(network, spec), self.validation)
         save_weights(best, network, spec)
         export_onnx(network.eval(), spec, best.with_suffix(".onnx"))
 

@@ -52,16 +52,17 @@ class Scribe:
             for page, line, found, its, probabilities in zip(pages, lines, texts, parts, sure, strict=True)
         ]
 
-    def fused(self, pages: Sequence[Prepared], lines: Sequence[LogProbs], *, again: bool = False) -> Reading:
+    def fused(self, pages: Sequence[Prepared], lines: Sequence[LogProbs], *, power: float | None = None) -> Reading:
         """One reading of several pictures of one line, from the log-probabilities (T, C) of each.
 
-        Those of a line looked at `again` are views of one picture. What they give to a text is raised to the model's
-        `again_power` to be its probability. The language that the model brings finds texts for each of them; which of
+        Those of a second look are views of one picture, and there is a `power` to which what they give to a text is
+        raised to be its probability. The language that the model brings finds texts for each of them; which of
         these is taken the pictures say, and how sure that is, both. A word is as sure beside the line as in the picture
         that shows the line best: a line of one word is as sure as the word.
         """
+        again = power is not None
         language = self._own_language() if again else None
-        power = self._spec.again_power if again else 1.0
+        power = 1.0 if power is None else power
         if language is None:
             texts = [found.texts[0].classes for found in self._search.texts(lines) if found.texts]
             # Views of one picture wash nothing out: mixing their texts gains a hundredth, in twice the time.

@@ -54,8 +54,9 @@ class SecondLooks:
         """What each network is to read of a page."""
         assert read.page.picture is not None  # it is in doubt
         views = [read.page, *read.page.views(self._specs[0])]
-        shares = by_network(len(views), self._specs, word=is_word(*read.page.picture.shape))
-        return _Look(read, views, shares, [read.page], [line])
+        word, own = is_word(*read.page.picture.shape), self._specs[0]
+        shares = by_network(len(views), self._specs, word=word)
+        return _Look(read, own.word_power if word else own.again_power, views, shares, [read.page], [line])
 
     def _agree(self, looks: Sequence[_Look], batch_size: int) -> None:
         """Let networks agree on what some pages show: as they are, and where that settles nothing in all views."""
@@ -63,13 +64,13 @@ class SecondLooks:
         unsettled = [look for look in looks if len(look.seen) == 1 or not self._settles(look)]
         self._see(unsettled, slice(1, None), batch_size)
         for look in unsettled:
-            look.read.outcome = self._scribe.fused(look.seen, look.lines, again=True)
+            look.read.outcome = self._scribe.fused(look.seen, look.lines, power=look.power)
 
     def _settles(self, look: _Look) -> bool:
         """Whether what was seen of a page is enough; it is then what becomes of the page."""
         page = look.read.page
         assert page.picture is not None
-        look.read.outcome = agreed = self._scribe.fused(look.seen, look.lines, again=True)
+        look.read.outcome = agreed = self._scribe.fused(look.seen, look.lines, power=look.power)
         return is_settled(agreed, page.picture, self._specs[0])
 
     def _see(self, looks: Sequence[_Look], views: slice, batch_size: int) -> None:
@@ -86,10 +87,11 @@ class SecondLooks:
 class _Look:
     """A second look at a page: its views, which of them each network is to read, and what was seen so far.
 
-    `lines` are the log-probabilities (T, C) of each view `seen`.
+    `lines` are the log-probabilities (T, C) of each view `seen`; what they give to a text is raised to `power`.
     """
 
     read: Read
+    power: float
     views: Sequence[Prepared]
     shares: Sequence[Sequence[int]]
     seen: list[Prepared]

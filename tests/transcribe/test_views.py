@@ -157,7 +157,8 @@ def test_how_sure_a_second_look_is_has_a_power_of_its_own(bars: Bars) -> None:
     picture = bars.draw(text)
     model = Shortsighted(bars, text, needs=180, doubt=0.85)
     before, plain = Reader(Shortsighted(bars, text, needs=180, doubt=0)).read(picture), Reader(model).read(picture)
-    model.spec = dataclasses.replace(model.spec, again_power=0.5)
+    assert is_word(*picture.shape)
+    model.spec = dataclasses.replace(model.spec, again_power=2.0, word_power=0.5)
     raised = Reader(model).read(picture)
     assert raised.text == plain.text
     assert raised.confidence == pytest.approx(plain.confidence**0.5)
