@@ -285,4 +285,6 @@ class Reader:
 
     def _clip(self, shots: Sequence[Prepared]) -> Reading:
         """One reading of several pictures of one line."""
-        return replace(self._scribe.fused(shots, log_probs(self.model, shots, BATCH_SIZE)), frames=len(shots))
+        lines = log_probs(self.model, shots, BATCH_SIZE)
+        again, further = self._second_looks.further(shots, BATCH_SIZE) if self._looks_again else ([], [])
+        return replace(self._scribe.fused([*shots, *again], [*lines, *further]), frames=len(shots))

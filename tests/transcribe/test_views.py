@@ -152,6 +152,22 @@ def test_no_further_view_is_taken_where_networks_agree_on_the_picture_as_it_is(b
     assert len(keen.seen) == len([*views(word)]) + 1, "one that is asked to be surer goes on"
 
 
+def test_frames_of_a_clip_are_read_by_further_networks_too(bars: Bars) -> None:
+    frames = [bars.draw("4077")] * 3
+    model, keen = Shortsighted(bars, "4077", needs=10_000, doubt=0.5), Shortsighted(bars, "4077", needs=0, doubt=0.0)
+    model.further, keen.spec = [keen], dataclasses.replace(keen.spec, word_doubt=0.5)
+    assert Reader(model).at_first_look().read_clip(frames).text == "4088"
+    assert not keen.seen
+    reading = Reader(model).read_clip(frames)
+    assert (reading.text, reading.frames, len(keen.seen)) == ("4077", 3, 3)
+    model.spec = dataclasses.replace(model.spec, doubt=0.0)
+    assert Reader(model).read_clip(frames).text == "4088", "a model that never looks again"
+    keen.spec = dataclasses.replace(keen.spec, word_doubt=0.0)
+    model.spec = dataclasses.replace(model.spec, doubt=0.5)
+    assert Reader(model).read_clip(frames).text == "4088", "it knows no words"
+    assert len(keen.seen) == 3
+
+
 def test_how_sure_a_second_look_is_has_a_power_of_its_own(bars: Bars) -> None:
     text = "4071234567890"
     picture = bars.draw(text)
