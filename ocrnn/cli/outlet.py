@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocrnn.errors import ImageError, UsageError
@@ -35,7 +34,7 @@ class Outlet:
     output: str | None
     form: Form
     alone: bool
-    places: Mapping[Picture, Path] | None = None
+    places: Mapping[Picture, str] | None = None
 
     @classmethod
     def chosen(
@@ -68,7 +67,7 @@ class Outlet:
         if form not in SINGLE and is_page_file(output) and output in named:
             raise UsageError(f"{output}: is read itself; give another -o, or -f page or -f alto to fill it")
         # Nothing may stand there of a picture that cannot be read.
-        return cls(output, form, alone, {pictures[0]: Path(output)} if form in SINGLE else None)
+        return cls(output, form, alone, {pictures[0]: output} if form in SINGLE else None)
 
     def due(
         self, pictures: Sequence[Picture], share: Shard | None, *, overwrite: bool
@@ -108,12 +107,12 @@ class Outlet:
                 sheet.close()
 
     @contextmanager
-    def _files(self, places: Mapping[Picture, Path]) -> Iterator[Put]:
+    def _files(self, places: Mapping[Picture, str]) -> Iterator[Put]:
         """A document for each picture, with its text alone in the form "text": the file name says whose it is."""
 
         def put(picture: Picture, pages: Sequence[Result]) -> None:
             with refusals(places[picture]):
-                places[picture].parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(os.path.dirname(places[picture]) or os.curdir, exist_ok=True)
             with whole_file(places[picture]) as write:
                 sheet = open_sheet(write, self.form, alone=True)
                 sheet.add(picture.path, pages)

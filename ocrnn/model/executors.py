@@ -73,6 +73,8 @@ class OnnxModel:
         # Threads that spin while they wait take the cores from those that work. Lines/s on 2 cores with 1, 2, 4, 8
         # and 16 threads: spinning 101, 200, 95, 39, 19; sleeping 101, 190, 178, 158, 156.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # An arena keeps what the largest batch once took; a network for second looks is seldom asked.
+        options.enable_cpu_mem_arena = content is None
         options.log_severity_level = 4  # whatever goes wrong is raised, and said once, by us
         try:
             # From bytes: the file cannot refer to others beside it.

@@ -97,7 +97,7 @@ def path_list(data: bytes) -> list[str] | None:
     return [line for line in (line.rstrip("\r") for line in text.split("\n")) if line.strip()]
 
 
-def targets(pictures: Sequence[Picture], folder: str | Path, suffix: str) -> list[Path]:
+def targets(pictures: Sequence[Picture], folder: str | Path, suffix: str) -> list[str]:
     """File for the text of each picture: its relative path under `folder`, with this suffix for its own.
 
     Where two pictures differ in their suffix alone, both keep it: `a.png.txt` and `a.jpg.txt`.
@@ -124,7 +124,8 @@ def targets(pictures: Sequence[Picture], folder: str | Path, suffix: str) -> lis
                     f"{other.path} and {picture.path} would both be written to {Path(folder, name + suffix)}; "
                     f"give the folder that holds both, or read them one after the other"
                 )
-    return [Path(folder, name + suffix) for name in names]
+    # A Path takes three times the memory of its name, and there are as many as pictures.
+    return [str(Path(folder, name + suffix)) for name in names]
 
 
 def _named(path: str, problems: list[tuple[str, str]]) -> Iterable[Picture]:

@@ -21,7 +21,7 @@ def result(*, fails: bool = False, line: str = "") -> Result:
 def test_a_folder_is_made_and_what_is_there_is_not_due(tmp_path: Path) -> None:
     folder = str(tmp_path / "out")
     outlet = Outlet.chosen(folder, "text", [*PICTURES, PICTURES[0]], alone=False, overwrite=False)
-    assert outlet.places == {each: Path(folder, f"{each.relative[0]}.txt") for each in PICTURES}
+    assert outlet.places == {each: str(Path(folder, f"{each.relative[0]}.txt")) for each in PICTURES}
     Path(folder, "b.txt").touch()
     assert outlet.due(PICTURES, None, overwrite=False) == ([PICTURES[0], *PICTURES[2:]], [PICTURES[1]])
     assert outlet.due(PICTURES, None, overwrite=True) == (PICTURES, [])

@@ -126,7 +126,7 @@ def test_lists_in_every_spelling() -> None:
 
 
 def names(pictures: list[Picture]) -> list[str]:
-    return [path.as_posix() for path in targets(pictures, "out", ".txt")]
+    return [Path(path).as_posix() for path in targets(pictures, "out", ".txt")]
 
 
 def test_targets_are_relative_to_the_argument(here: Path) -> None:
