@@ -85,20 +85,25 @@ class Teachers:
         """Open the own network of the first model and the further ones of all, each once."""
         self._spec = spec
         first = find(names[0])
-        self._networks: list[tuple[Model, bool]] = [(OnnxModel(first, file.header(first), 1), True)]
+        own = OnnxModel(first, file.header(first), 1)
+        self._of_lines: list[Model] = [own]
+        self._of_words: list[Model] = [own]
         known: set[bytes] = set()
         for path in map(find, names):
             for its, content in file.further(path, file.header(path)):
                 if content not in known:
                     known.add(content)
-                    self._networks.append((OnnxModel(path, its, 1, content=content), its.word_doubt > 0))
+                    model = OnnxModel(path, its, 1, content=content)
+                    self._of_lines += [model] if its.doubt else []
+                    self._of_words += [model] if its.word_doubt else []
 
     def opinion(self, batch: Batch) -> Opinion:
-        """What those say of a batch that read such lines: a network without `word_doubt` reads no words."""
+        """What those say of a batch that read such lines: `doubt` and `word_doubt` tell who knows lines and words."""
         images = batch.images.numpy()
-        said = [(model.infer(images), words) for model, words in self._networks]
-        lines = sum(log_probs for log_probs, _ in said) / len(said)
-        words = sum(log_probs for log_probs, words in said if words) / sum(words for _, words in said)
+        said = {id(model): model.infer(images) for model in {*self._of_lines, *self._of_words}}
+        lines, words = (
+            np.mean([said[id(model)] for model in models], axis=0) for models in (self._of_lines, self._of_words)
+        )
         frames = batch.input_lengths.numpy()
         line_format, stride = self._spec.line_format, self._spec.architecture.stride
         short = [is_word(line_format.height, columns - 2 * line_format.margin) for columns in frames * stride]
@@ -151,6 +156,11 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     network, spec = load_weights(arguments.network)
+    if arguments.only and arguments.share:
+        parser.error("--only and --share contradict one another")
+    unknown = {each.partition("=")[0] for each in (*arguments.only, *arguments.share)} - {kind.name for kind in KINDS}
+    if unknown:
+        parser.error(f"{', '.join(sorted(unknown))}: no kind of line; there are {', '.join(k.name for k in KINDS)}")
     named = {kind: float(share) for kind, _, share in (e.partition("=") for e in arguments.only or arguments.share)}
     shares = {**({kind.name: 0.0 for kind in KINDS} if arguments.only else {}), **named}
     synthesizer = Synthesizer(arguments.fonts, arguments.texts, spec.charset, shares=shares)

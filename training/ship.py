@@ -11,7 +11,7 @@ synth -n 5000` with another seed), once for the weights and once for the eight b
 once more on those that it looks at again. --lines gives it another network for second looks at lines, --words one for
 words. --accurate also writes NAME-accurate.onnx: the same weights in real numbers, which look again at whatever they
 are not sure of, together with the other networks and a larger one, and know then the language that `language.py` made.
-With --keep both files are made, and what is not given is what a model has already.
+With --keep both files are made of what a model has already, but for --words where that is given.
 """
 
 from __future__ import annotations

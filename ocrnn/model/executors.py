@@ -34,7 +34,8 @@ and the two directions run beside one another."""
 class Model(Protocol):
     """Anything that turns prepared lines into log-probabilities.
 
-    It may have `further` models beside, of the same charset and each calibrated by itself, for second looks.
+    It may have `further` models beside, of the same charset and each calibrated by itself, for second looks and the
+    frames of clips.
     """
 
     @property

@@ -285,7 +285,7 @@ class Synthesizer:
         return "".join(c for c in (text.upper() if face.capitals else text) if c in face.characters or c == " ") or "."
 
     def _sign(self, ink: Ink, rng: np.random.Generator) -> Grey:
-        """A word in the wild: outlined or shadowed letters on a textured, unevenly lit ground."""
+        """A word or a plate in the wild: outlined or shadowed letters on a textured, unevenly lit ground."""
         if rng.random() < 0.15:
             shift = max(1, ink.shape[0] // 20)
             shadow = np.roll(np.roll(ink, shift, 0), shift, 1) * np.float32(rng.uniform(0.3, 0.7))

@@ -33,7 +33,7 @@ def second_look(
     first = _read(_Told(dataclasses.replace(silent, doubt=0.0, word_doubt=0.0), model), taken, jobs)
     second = _read(_Told(silent, model), taken, jobs)
     again = [
-        (is_word(later.height_px, later.width_px), later.confidence, fold(later.text) == fold(sample.text))
+        (_is_word(later), later.confidence, fold(later.text) == fold(sample.text))
         for sample, before, later in zip(taken, first, second, strict=True)
         if before and later and before.confidence != later.confidence
     ]
@@ -44,6 +44,11 @@ def second_look(
 
     lines, words = fitted(False, spec.again_power), fitted(True, spec.word_power)
     return dataclasses.replace(spec, again_power=lines, word_power=words), len(again)
+
+
+def _is_word(reading: Reading) -> bool:
+    sides = reading.height_px, reading.width_px
+    return is_word(*(sides[::-1] if reading.turned_deg % 180 else sides))
 
 
 @dataclass(frozen=True)

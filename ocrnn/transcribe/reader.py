@@ -66,7 +66,7 @@ class Reader:
     ) -> None:
         """Read with an open model, or anything that has its `spec` and `infer`.
 
-        Models that it has as `further` take part in second looks.
+        Models that it has as `further` take part in second looks, and read the frames of clips.
         `jobs` is how many threads `read_many` reads with, side by side; `infer` is then called from all of them.
         `alternatives` is how many further texts each reading brings, and further characters each character; they come
         from the beam, which is then at least one wider than their number. `allow` and `block` hold characters and
@@ -280,11 +280,11 @@ class Reader:
             else:
                 reading, line = next(found)
                 doubtful = page.picture is not None and in_doubt(reading, page.picture, self.model.spec)
-                read.append(Read(page, reading, line if doubtful else None))
+                read.append(Read(page, reading, line.copy() if doubtful else None))  # or all of its batch stays
         return read
 
     def _clip(self, shots: Sequence[Prepared]) -> Reading:
         """One reading of several pictures of one line."""
         lines = log_probs(self.model, shots, BATCH_SIZE)
-        again, further = self._second_looks.further(shots, BATCH_SIZE) if self._looks_again else ([], [])
-        return replace(self._scribe.fused([*shots, *again], [*lines, *further]), frames=len(shots))
+        again, others = self._second_looks.of_frames(shots, BATCH_SIZE) if self._looks_again else ([], [])
+        return replace(self._scribe.fused([*shots, *again], [*lines, *others]), frames=len(shots))

@@ -1,14 +1,15 @@
-"""Second looks: what was read in doubt is read again, by further networks and in further views, until they agree."""
+"""Second looks: what is in doubt is read as it is by further networks, and where that settles nothing in more views."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocrnn.decoding.ctc import LogProbs
 from ocrnn.errors import ImageError
+from ocrnn.image import Grey
 from ocrnn.reading import Reading
 from ocrnn.transcribe.inference import log_probs
 from ocrnn.transcribe.lots import WINDOW_COLUMNS
@@ -18,6 +19,7 @@ from ocrnn.transcribe.views import by_network, is_settled, is_word
 
 if TYPE_CHECKING:
     from ocrnn.model.executors import Model
+    from ocrnn.spec import ModelSpec
 
 
 @dataclass
@@ -34,87 +36,101 @@ class SecondLooks:
 
     def __init__(self, networks: Sequence[Model], scribe: Scribe) -> None:
         self._networks = networks
-        self._specs = [network.spec for network in networks]
         self._scribe = scribe
 
     def take(self, read: Sequence[Read], batch_size: int) -> None:
-        """Look again at those of some pages that are in doubt, and put down as their outcome what is agreed on."""
-        looks: list[_Look] = []
-        columns = 0
-        for number, page in enumerate(read, 1):
-            if page.line is not None:
-                looks.append(self._look(page, page.line))
-                columns += looks[-1].columns
-            if looks and (columns >= WINDOW_COLUMNS or number == len(read)):
-                self._agree(looks, batch_size)
-                looks.clear()
-                columns = 0
+        """Look again at those of some pages that are in doubt, and put down as their outcome what is agreed on.
 
-    def further(self, shots: Sequence[Prepared], batch_size: int) -> tuple[list[Prepared], list[LogProbs]]:
-        """What further networks that know such lines say of frames of one, and for each which frame it is.
+        Further views are made, and take their memory, only of what the networks leave unsettled.
+        """
+        looks = [_Look(page, [page.page], [page.line]) for page in read if page.line is not None]
+        for part in _parts(looks):
+            self._see(part, [[look.read.page] for look in part], batch_size)
+        unsettled = [look for look in looks if len(look.seen) == 1 or not self._settles(look)]
+        for part in _parts(unsettled, _VIEWS):
+            views = [[look.read.page, *look.read.page.views(self._own)] for look in part]
+            self._see(part, views, batch_size)
+            for look in part:
+                self._agree(look)
+
+    def of_frames(self, shots: Sequence[Prepared], batch_size: int) -> tuple[list[Prepared], list[LogProbs]]:
+        """What further networks that know such lines as the first frame say of all of one line: frames and their lines.
 
         They are asked however sure the first is: of drawn clips they mend one error in forty.
         """
         picture = shots[0].picture
-        if picture is None:  # the model never looks again
+        if picture is None:  # the model never looks again, or not at what is so wide
             return [], []
         shares = by_network(1, self._specs, word=is_word(*picture.shape))
         asked = [model for model, share in zip(self._networks, shares, strict=True) if share]
         return list(shots) * len(asked), [line for model in asked for line in log_probs(model, shots, batch_size)]
 
-    def _look(self, read: Read, line: LogProbs) -> _Look:
-        """What each network is to read of a page."""
-        assert read.page.picture is not None  # it is in doubt
-        views = [read.page, *read.page.views(self._specs[0])]
-        word, own = is_word(*read.page.picture.shape), self._specs[0]
-        shares = by_network(len(views), self._specs, word=word)
-        return _Look(read, own.word_power if word else own.again_power, views, shares, [read.page], [line])
+    @property
+    def _own(self) -> ModelSpec:
+        return self._networks[0].spec
 
-    def _agree(self, looks: Sequence[_Look], batch_size: int) -> None:
-        """Let networks agree on what some pages show: as they are, and where that settles nothing in all views."""
-        self._see(looks, slice(1), batch_size)
-        unsettled = [look for look in looks if len(look.seen) == 1 or not self._settles(look)]
-        self._see(unsettled, slice(1, None), batch_size)
-        for look in unsettled:
-            look.read.outcome = self._scribe.fused(look.seen, look.lines, power=look.power)
+    @property
+    def _specs(self) -> list[ModelSpec]:
+        return [network.spec for network in self._networks]
+
+    def _see(self, looks: Sequence[_Look], views: Sequence[Sequence[Prepared]], batch_size: int) -> None:
+        """Let each network read its share of the views of each page: of one alone that, else of those behind it."""
+        specs = self._specs
+        shares = [by_network(len(its), specs, word=look.is_word) for look, its in zip(looks, views, strict=True)]
+        for network, model in enumerate(self._networks):
+            asked = [
+                [its[view] for view in share[network] if (view == 0) == (len(its) == 1)]
+                for its, share in zip(views, shares, strict=True)
+            ]
+            lines = iter(log_probs(model, [view for its in asked for view in its], batch_size))
+            for look, its in zip(looks, asked, strict=True):
+                look.seen.extend(its)
+                look.lines.extend(itertools.islice(lines, len(its)))
 
     def _settles(self, look: _Look) -> bool:
         """Whether what was seen of a page is enough; it is then what becomes of the page."""
-        page = look.read.page
-        assert page.picture is not None
-        look.read.outcome = agreed = self._scribe.fused(look.seen, look.lines, power=look.power)
-        return is_settled(agreed, page.picture, self._specs[0])
+        return is_settled(self._agree(look), look.picture, self._own)
 
-    def _see(self, looks: Sequence[_Look], views: slice, batch_size: int) -> None:
-        """Let each network read its share of some of the views of pages."""
-        for network, model in enumerate(self._networks):
-            shares = [look.share(network, views) for look in looks]
-            lines = iter(log_probs(model, [view for its in shares for view in its], batch_size))
-            for look, its in zip(looks, shares, strict=True):
-                look.seen.extend(its)
-                look.lines.extend(itertools.islice(lines, len(its)))
+    def _agree(self, look: _Look) -> Reading:
+        """Put down what all that was seen of a page makes of it."""
+        power = self._own.word_power if look.is_word else self._own.again_power
+        look.read.outcome = agreed = self._scribe.fused(look.seen, look.lines, power=power)
+        return agreed
+
+
+_VIEWS = 15
+"""Views of a page, no more: how wide they are is known when they are made."""
 
 
 @dataclass(frozen=True)
 class _Look:
-    """A second look at a page: its views, which of them each network is to read, and what was seen so far.
-
-    `lines` are the log-probabilities (T, C) of each view `seen`; what they give to a text is raised to `power`.
-    """
+    """A second look at a page, and what was seen so far: the log-probabilities (T, C) of each view are its line."""
 
     read: Read
-    power: float
-    views: Sequence[Prepared]
-    shares: Sequence[Sequence[int]]
     seen: list[Prepared]
     lines: list[LogProbs]
 
     @property
-    def columns(self) -> int:
-        """W of all lines that may have to be read."""
-        return sum(self.views[view].columns for share in self.shares for view in share)
+    def picture(self) -> Grey:
+        """The page as it is turned."""
+        assert self.read.page.picture is not None  # it is in doubt
+        return self.read.page.picture
 
-    def share(self, network: int, part: slice) -> list[Prepared]:
-        """What a network is to read of a part of the views."""
-        asked = range(len(self.views))[part]
-        return [self.views[view] for view in self.shares[network] if view in asked]
+    @property
+    def is_word(self) -> bool:
+        """Whether it holds a word more often than a line."""
+        return is_word(*self.picture.shape)
+
+
+def _parts(looks: Iterable[_Look], views: int = 1) -> Iterator[list[_Look]]:
+    """Looks in lists to take together: of few where so many views of each are wide."""
+    part: list[_Look] = []
+    columns = 0
+    for look in looks:
+        part.append(look)
+        columns += views * look.read.page.columns
+        if columns >= WINDOW_COLUMNS:
+            yield part
+            part, columns = [], 0
+    if part:
+        yield part

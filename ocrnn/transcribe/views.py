@@ -115,22 +115,21 @@ def is_word(height: int, width: int) -> bool:
     return width <= _WORD * height
 
 
-def by_network(views: int, networks: Sequence[ModelSpec], *, word: bool) -> list[list[int]]:
-    """Which of some views each network reads: the model's own, then further ones.
+def by_network(count: int, networks: Sequence[ModelSpec], *, word: bool) -> list[list[int]]:
+    """Which of so many views each network reads: the model's own, then further ones.
 
     View 0 is the picture as it is, which the model's own has read; every further network that knows words, or lines,
     reads it too. Of the others of a line each is read by one network in turn: no more views take no more time. Those of
-    a word are short; networks that know words alone read all of them, and where there is none all that know words do.
+    a word are short; networks that know words alone read them all, and where there is none all that know words do.
     """
     asked = [0, *(n for n, spec in enumerate(networks[1:], 1) if (spec.word_doubt if word else spec.doubt))]
     alone = [n for n in asked[1:] if not networks[n].doubt] if word else []
     shares: list[list[int]] = [[] for _ in networks]
     for turn, n in enumerate(asked):
-        as_it_is = [0] if n else []
+        others = range(1, count) if n in (alone or asked) else range(0)
         if not word:
-            shares[n] = [*as_it_is, *range(turn or len(asked), views, len(asked))]
-        else:
-            shares[n] = [*as_it_is, *(range(1, views) if n in (alone or asked) else ())]
+            others = range(turn or len(asked), count, len(asked))
+        shares[n] = [*([0] if n else ()), *others]
     return shares
 
 

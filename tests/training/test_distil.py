@@ -6,7 +6,7 @@ import torch
 
 from ocrnn.data.labels import Sample
 from ocrnn.decoding.ctc import greedy
-from ocrnn.model.file import header
+from ocrnn.model.file import further, header
 from ocrnn.model.network import Network
 from ocrnn.model.quantise import draw_lines
 from ocrnn.model.runtime import find
@@ -46,12 +46,22 @@ def test_frames_are_learned_from_a_teacher_where_they_are_to_be(batch: Batch, sp
     assert apart[-1] < 0.2 * apart[0]
 
 
+def test_each_teacher_is_asked_what_it_knows() -> None:
+    path = find("latin")
+    teachers = Teachers(["latin"], header(path))
+    knows = [(its.doubt > 0, its.word_doubt > 0) for its, _ in further(path, header(path))]
+    assert len(teachers._of_lines) == 1 + sum(lines for lines, _ in knows)
+    assert len(teachers._of_words) == 1 + sum(words for _, words in knows)
+    assert (True, False) in knows
+    assert (False, True) in knows, "one of lines alone, and one of words alone"
+
+
 def test_teachers_agree_on_what_they_read_right(latin: str) -> None:
 
     spec = header(find(latin))
     line = draw_lines(spec.line_format, 1)[0]
     teachers = Teachers([latin], spec)
-    said = teachers._networks[0][0].infer(line[None])
+    said = teachers._of_lines[0].infer(line[None])
     text = greedy(said[:, 0]).classes
     frames = torch.tensor([len(said), len(said) - 3])
 
