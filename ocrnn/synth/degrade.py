@@ -47,8 +47,11 @@ def noise(shape: tuple[int, int], rng: np.random.Generator, scale: float) -> Arr
 
 
 def warp(picture: npt.NDArray[Any], rng: np.random.Generator, *, tilt_deg: float, shear: float, fill: float) -> Any:
-    """Turn by up to `tilt_deg`, lean by up to `shear`: the whole line stays inside, new corners get `fill`."""
-    height, width = picture.shape
+    """Turn by up to `tilt_deg`, lean by up to `shear`: the whole line stays inside, new corners get `fill`.
+
+    The picture is (h, w), or of several layers (h, w, n) that are turned alike.
+    """
+    height, width = picture.shape[:2]
     slope = np.tan(np.radians(rng.uniform(-tilt_deg, tilt_deg)))
     lean = rng.uniform(-shear, shear)
     extra_w, extra_h = abs(lean) * height, abs(slope) * width
@@ -68,6 +71,18 @@ def wave(picture: npt.NDArray[Any], rng: np.random.Generator, amplitude_px: floa
     rows = np.arange(height, dtype=np.float32)[:, None] + shift[None, :]
     columns = np.broadcast_to(x, (height, width)).astype(np.float32)
     return cv2.remap(picture, columns, rows.astype(np.float32), cv2.INTER_LINEAR, borderValue=fill)
+
+
+def arch(ink: Array, rng: np.random.Generator, most: float) -> Array:
+    """A word set on an arc, the middle up to `most` of the height above its ends, or below them; the picture grows."""
+    height, width = ink.shape
+    rise = rng.uniform(-most, most) * height
+    x = np.arange(width, dtype=np.float32)
+    away = (2 * x / width - 1) ** 2  # 1 at the ends, 0 in the middle
+    taller = height + int(abs(rise))
+    rows = np.arange(taller, dtype=np.float32)[:, None] - np.float32(rise) * (away if rise > 0 else away - 1)[None, :]
+    columns = np.broadcast_to(x, rows.shape).astype(np.float32)
+    return cv2.remap(ink, columns, rows.astype(np.float32), cv2.INTER_LINEAR, borderValue=0.0).astype(np.float32)
 
 
 def tilt_in_depth(picture: npt.NDArray[Any], rng: np.random.Generator, amount: float, fill: float) -> Any:

@@ -213,7 +213,13 @@ class Synthesizer:
                 ink = degrade.streaks(ink, rng)
         if chance({"form": 0.12, "typewriter": 0.05, "receipt": 0.03}.get(kind.name, 0)):
             _underline(ink, rng)
-        ink = captcha.distort(ink, rng) if kind.name == "captcha" else self._crop(kind, ink, face, text, rng)
+        if kind.name == "word" and chance(0.08):
+            ink = degrade.arch(ink, rng, 0.5)
+        askew = kind.name == "word" and chance(0.3)
+        if kind.name == "captcha":
+            ink = captcha.distort(ink, rng)
+        else:
+            ink = self._hung(kind, ink, face, rng) if askew else self._crop(kind, ink, face, text, rng)
         if chance(0.07 if kind.name != "form" else 0.15):
             _rule(ink, rng)
         if kind.name == "captcha":
@@ -223,7 +229,7 @@ class Synthesizer:
         if kind.name in ("book", "fraktur", "incunable", "form", "receipt") and chance(0.2):
             ink = degrade.specks(ink, rng)
         tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
-        if chance(0.45):
+        if not askew and chance(0.45):
             # Words on signs are photographed from below and from the side; their boxes stay upright.
             tilt *= 4.5 if kind.name == "word" and chance(0.7) else 1
             ink = degrade.warp(ink, rng, tilt_deg=tilt, shear=0.25 if words else 0.1, fill=0.0)
@@ -279,6 +285,30 @@ class Synthesizer:
                     shift = int(rng.integers(0, 1 + int(em)))
                     _paste(page, neighbour, int(above - top + direction * leading), left - shift)
         return page
+
+    def _hung(self, kind: Kind, ink: Ink, face: Face, rng: np.random.Generator) -> Ink:
+        """A word on a sign that hangs askew: what stands above and below it reaches into the corners of its box."""
+        height, width = ink.shape
+        em = 0.55 * height
+        leading = int(rng.uniform(1.0, 1.7) * em)
+        # The sign, as a layer for the word and one for its neighbours, is turned before the word is boxed.
+        sign = np.zeros((height + 2 * leading, width, 2), np.float32)
+        sign[leading : leading + height, :, 0] = ink
+        for direction in (-1, 1):
+            if rng.random() < 0.7:
+                setting = Setting(max(10, int(em * rng.uniform(0.5, 1.0))))
+                neighbour = draw(self._neighbour(kind, rng, face), face, setting, rng)
+                _paste(sign[:, :, 1], neighbour, leading * (1 + direction), -int(rng.integers(0, 1 + int(em))))
+        sign = degrade.warp(sign, rng, tilt_deg=22.0, shear=0.25, fill=0.0)
+        hung: Ink = sign.max(2)
+        rows, columns = (np.flatnonzero(sign[:, :, 0].max(axis) > 0.2) for axis in (1, 0))
+        if not len(rows):  # what has no ink is a space
+            return hung
+        sides = (rng.uniform(0.0, 0.2, 4) * em).astype(int)
+        if rows[-1] - rows[0] < 0.35 * em:  # a dash is boxed with its line
+            sides[[0, 2]] += int(0.25 * em)
+        top, left = max(0, rows[0] - sides[0]), max(0, columns[0] - sides[1])
+        return hung[top : rows[-1] + 1 + sides[2], left : columns[-1] + 1 + sides[3]]
 
     def _neighbour(self, kind: Kind, rng: np.random.Generator, face: Face) -> str:
         text = self.texts.running(rng, kind.languages, int(rng.integers(10, 80)))

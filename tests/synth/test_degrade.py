@@ -176,6 +176,23 @@ def test_wave_moves_columns_up_and_down(ink: npt.NDArray[np.float32]) -> None:
         assert not np.array_equal(after, ink)
 
 
+def test_an_arch_lifts_the_middle_or_the_ends_and_loses_no_ink(ink: npt.NDArray[np.float32]) -> None:
+    lifted = []
+    for rng in rngs():
+        after = degrade.arch(ink, rng, 0.5)
+        assert after.sum(0) == pytest.approx(ink.sum(0), abs=0.1)
+        assert len(after) <= 60
+        tops = [int(np.flatnonzero(after[:, column] > 0.5)[0]) for column in (11, 81)]
+        lifted.append(tops[0] - tops[1])
+    assert min(lifted) < -5
+    assert max(lifted) > 5
+
+
+def test_warp_turns_layers_alike(ink: npt.NDArray[np.float32]) -> None:
+    after = degrade.warp(np.dstack([ink, 2 * ink]), rngs(1)[0], tilt_deg=12, shear=0.3, fill=0.0)
+    assert np.allclose(2 * after[:, :, 0], after[:, :, 1])
+
+
 def test_ink_on_paper_is_darker(ink: npt.NDArray[np.float32]) -> None:
     bars = ink == 1
     for rng in rngs():
