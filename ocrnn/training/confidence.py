@@ -15,35 +15,52 @@ from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.reader import Reader
 from ocrnn.transcribe.views import is_word
 
+_PASSES = 4
+"""Times that what is in doubt is read at the most, with the powers of the time before; two or three mostly do."""
+
 
 def second_look(
     model: Model, samples: Sequence[Sample], *, most: int = MOST_LINES, jobs: int = 1
 ) -> tuple[ModelSpec, int]:
     """The model's spec with the powers of its second look, and how many lines they are fitted on: all looked at again.
 
-    At most `most` of the samples are read, evenly spread; words have a power of their own. The language that a model
-    brings keeps silent: it knows what drawn lines say better than what real ones do, and what it adds to the pictures
-    is reckoned (`clips.in_language`). The fewer the lines, the less a power leaves the one that the model has.
+    At most `most` of the samples are read, evenly spread; words have a power of their own. What is sure enough to need
+    no further views depends on the powers, and they on that: reading and fitting take turns until neither changes. The
+    language that a model brings keeps silent: it knows what drawn lines say better than what real ones do, and what it
+    adds to the pictures is reckoned (`clips.in_language`). The fewer the lines, the less a power leaves the one that
+    the model has.
     """
     spec = model.spec
-    silent = dataclasses.replace(spec, language="", again_power=1.0, word_power=1.0)
-    if not (silent.doubt or silent.word_doubt):
+    if not (spec.doubt or spec.word_doubt):
         return spec, 0
     taken = samples[:: -(-len(samples) // most)] if samples else ()
-    first = _read(_Told(dataclasses.replace(silent, doubt=0.0, word_doubt=0.0), model), taken, jobs)
-    second = _read(_Told(silent, model), taken, jobs)
-    again = [
-        (_is_word(later), later.confidence, fold(later.text) == fold(sample.text))
-        for sample, before, later in zip(taken, first, second, strict=True)
-        if before and later and before.confidence != later.confidence
-    ]
+    fitted = dataclasses.replace(spec, language="")
+    first = _read(_Told(dataclasses.replace(fitted, doubt=0.0, word_doubt=0.0), model), taken, jobs)
+    before = list(zip(taken, first, strict=True))
+    for _ in range(_PASSES):
+        second = _read(_Told(fitted, model), [sample for sample, _ in before], jobs)
+        again = [
+            (sample, early, later)
+            for (sample, early), later in zip(before, second, strict=True)
+            if early and later and early.confidence != later.confidence
+        ]
+        before, last = [(sample, early) for sample, early, _ in again], fitted
+        seen = [(later, fold(later.text) == fold(sample.text)) for sample, _, later in again]
+        lines, words = ([each for each in seen if _is_word(each[0]) == word] for word in (False, True))
+        fitted = dataclasses.replace(
+            last,
+            again_power=_likeliest(lines, last.again_power, spec.again_power),
+            word_power=_likeliest(words, last.word_power, spec.word_power),
+        )
+        if fitted == last:
+            break
+    return dataclasses.replace(spec, again_power=fitted.again_power, word_power=fitted.word_power), len(again)
 
-    def fitted(words: bool, before: float) -> float:
-        its = [(said, right) for word, said, right in again if word == words]
-        return likeliest_power([said for said, _ in its], [right for _, right in its], before=before)
 
-    lines, words = fitted(False, spec.again_power), fitted(True, spec.word_power)
-    return dataclasses.replace(spec, again_power=lines, word_power=words), len(again)
+def _likeliest(seen: Sequence[tuple[Reading, bool]], power: float, before: float) -> float:
+    """The likeliest power of readings, each with whether it is right, that were told with another power."""
+    plain = [reading.confidence ** (1 / power) for reading, _ in seen]
+    return likeliest_power(plain, [right for _, right in seen], before=before)
 
 
 def _is_word(reading: Reading) -> bool:

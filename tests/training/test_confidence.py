@@ -14,8 +14,10 @@ from PIL import Image
 from ocrnn.charset import Charset
 from ocrnn.data.labels import Sample
 from ocrnn.image import LineFormat
+from ocrnn.reading import Reading
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.training.confidence import second_look
+from ocrnn.transcribe.reader import Reader
 
 Frames = npt.NDArray[np.float32]
 
@@ -57,7 +59,21 @@ def test_further_networks_take_part(samples: list[Sample]) -> None:
     model, other = Undecided(0.85), Undecided(0.85)
     model.further = [other]
     second_look(model, samples)
-    assert other.lines == 3 * len(samples), "the picture as it is and every second view"
+    assert other.lines == 2 * 3 * len(samples), "twice: the picture as it is and every second view"
+
+
+def test_the_power_holds_for_what_it_settles_itself(samples: list[Sample]) -> None:
+    """At first all views are needed, and at the power that makes those come true the picture as it is suffices."""
+    model = Undecided(0.6)
+    model.further = [Undecided(0.6)]
+    found, lines = second_look(model, samples)
+    model.spec = found
+    model.further[0].lines = 0
+    results = list(Reader(model).read_many(samples[:10]))
+    assert model.further[0].lines == 10, "no further views"
+    assert lines == 200
+    said = [result.outcome.confidence for result in results if isinstance(result.outcome, Reading)]
+    assert said == pytest.approx([0.8] * 10, abs=0.04), "0.67 with the power of all views"
 
 
 @pytest.mark.parametrize("power", [1.0, 0.4])
