@@ -21,7 +21,7 @@ import base64
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,10 +43,14 @@ from ocrnn.transcribe.views import is_word
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "ocrnn" / "models"
+_Network = tuple[str, bytes]
+"""What another network knows, "lines", "words" or "both", and the file to read with that it is."""
 _LINES = 5000
 WORD_DOUBT = 0.5
 """Words below this are looked at again: one of 50 on receipts, one of 25 on forms, half of those on signs; with
 the lines of `LINE_DOUBT` receipts take a tenth and forms a sixth more time."""
+WORD_DOUBT_ALONE = 0.15
+"""The same of the weights, which have no other networks beside them to settle what is in doubt: every view is read."""
 LINE_DOUBT = 1e-6
 """Any line below this is looked at again: one of 770 of print, which is cut in half, three of 1,000 of receipts and
 forms, two of three of hands."""
@@ -78,12 +82,11 @@ def main() -> None:
     spec = dataclasses.replace(spec, about=about, doubt=LINE_DOUBT, word_doubt=WORD_DOUBT)
     lines = read_labels(arguments.calibrate).samples
     given = {"lines": arguments.lines, "words": arguments.words, "both": arguments.accurate}
-    beside = {knows: _further(path, spec, lines, knows) for knows, path in given.items() if path}
+    beside = [(knows, _further(path, spec, lines, knows)) for knows, path in given.items() if path]
     language = base64.b64encode(arguments.language.read_bytes()).decode() if arguments.language else ""
     if arguments.keep:
-        beside = {_knows(its): content for its, content in file.further(arguments.keep, spec)} | beside
+        beside = _replaced(((_knows(its), content) for its, content in file.further(arguments.keep, spec)), beside)
         language = file.header(arguments.keep).language
-    further = [beside[knows] for knows in ("lines", "words") if knows in beside]
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)
     if language:
@@ -96,11 +99,20 @@ def main() -> None:
             language_weight=LANGUAGE_WEIGHT,
             about={**spec.about, "name": name},
         )
-        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", [*beside.values()])
+        everything = [content for _, content in beside]
+        _save(build_graph(network, careful), careful, lines, MODELS / f"{name}.onnx", everything)
     graph, fitted = _eight_bits(network, spec, lines)
-    told = _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
-    spec = dataclasses.replace(spec, again_power=told.again_power, word_power=told.word_power)
-    save_weights(MODELS / f"{arguments.name}.safetensors", network, spec)
+    further = [content for knows, content in beside if knows != "both"]
+    _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
+    alone = TorchModel(network, dataclasses.replace(spec, word_doubt=WORD_DOUBT_ALONE))
+    save_weights(MODELS / f"{arguments.name}.safetensors", network, _with_powers(alone, lines, arguments.name))
+
+
+def _replaced(kept: Iterable[_Network], given: Sequence[_Network]) -> list[_Network]:
+    """Networks that a model has, all of a kind left out where one is given: those for lines, for words, for both."""
+    kinds = {knows for knows, _ in given}
+    order = ("lines", "words", "both")
+    return sorted((*(each for each in kept if each[0] not in kinds), *given), key=lambda each: order.index(each[0]))
 
 
 def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample], knows: str) -> bytes:
@@ -111,6 +123,8 @@ def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample], knows: str)
     doubt, word_doubt = (0.0 if knows == "words" else DOUBT), (0.0 if knows == "lines" else DOUBT)
     spec = dataclasses.replace(spec, about={}, doubt=doubt, word_doubt=word_doubt)
     fit_on = [line for line in lines if is_word(*line.load().shape)] if knows == "words" else lines
+    if not fit_on:
+        raise SystemExit(f"{weights}: none of the lines of --calibrate is short enough for a word; give more")
     graph, fitted = _eight_bits(network, spec, fit_on)
     describe(graph, dataclasses.replace(spec, temperature=fitted.temperature))
     return bytes(calibrated(graph).SerializeToString(deterministic=True))
@@ -128,22 +142,23 @@ def _eight_bits(network: Network, spec: ModelSpec, lines: Sequence[Sample]) -> t
         return graph, calibrate(open_model(Path(folder) / "eight.onnx", device="cpu"), lines, most=_LINES)
 
 
-def _save(
-    graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path, further: Sequence[bytes]
-) -> ModelSpec:
-    """Write a model to read with, its temperature inside; gives its spec with the powers of its second look."""
+def _save(graph: ModelProto, spec: ModelSpec, lines: Sequence[Sample], path: Path, further: Sequence[bytes]) -> None:
+    """Write a model to read with, its temperature inside, and the powers of its second look fitted."""
     describe(graph, spec, further=further)
     graph = calibrated(graph)
-    spec = dataclasses.replace(spec, temperature=1.0)
     save_graph(graph, path)
     model = open_model(path, device="cpu")
     assert isinstance(model, OnnxModel)
-    model.spec = dataclasses.replace(spec, again_power=1.0, word_power=1.0)
+    describe(graph, _with_powers(model, lines, path.name))
+    save_graph(graph, path)
+
+
+def _with_powers(model: OnnxModel | TorchModel, lines: Sequence[Sample], name: str) -> ModelSpec:
+    """A model's spec with the powers of its second look, whatever they were."""
+    model.spec = dataclasses.replace(model.spec, again_power=1.0, word_power=1.0)
     told, again = second_look(model, lines, most=_LINES // 2, jobs=os.cpu_count() or 1)
     count, powers = min(len(lines), _LINES // 2), f"{told.again_power}, of words {told.word_power}"
-    print(f"{path.name}: {again} of {count} lines looked at again, powers {powers}")
-    describe(graph, told)
-    save_graph(graph, path)
+    print(f"{name}: {again} of {count} lines looked at again, powers {powers}")
     return told
 
 

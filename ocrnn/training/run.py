@@ -36,7 +36,7 @@ from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest,
 from ocrnn.training.options import Options, check
 from ocrnn.training.plans import Plan, mixed, permuted
 from ocrnn.training.sources import RealLines, SynthLines
-from ocrnn.training.start import label_writer, network_for, own_kind, usual_rate
+from ocrnn.training.start import label_writer, network_for, own_writer, usual_rate
 from ocrnn.training.tuning import Change, Outcome, Pairs, old_kind, read_drawn
 
 LEAST_LINES = 1000
@@ -95,7 +95,7 @@ class Run:
         problems = (*problems, *report.problems, *(of_val.problems if of_val else ()))
         _demand(train_lines, "to train on", options, problems)
         _demand(validation, "to validate with", options, problems)
-        draws, no_own_kind = own_kind(options, spec.charset, known) if known else (None, "")
+        draws, no_own_kind = own_writer(options, spec.charset, known) if known else (None, "")
         sources: tuple[RealLines | SynthLines, ...] = (RealLines(train_lines, options.augment),)
         if options.synth:
             sources += (SynthLines(label_writer(options, spec.charset, train_lines)),)

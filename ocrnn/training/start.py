@@ -59,7 +59,7 @@ def usual_rate(architecture: Architecture, *, from_model: bool) -> float:
     return rate if architecture.shortcut else min(rate, PLAIN_RATE)
 
 
-def own_kind(options: Options, charset: Charset, known: Charset) -> tuple[Synthesizer | None, str]:
+def own_writer(options: Options, charset: Charset, known: Charset) -> tuple[Synthesizer | None, str]:
     """What draws lines as the start model knows them, and why not where nothing can.
 
     Raises UsageError for that where they are to be rehearsed, or fonts or texts were named.
