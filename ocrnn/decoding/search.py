@@ -70,6 +70,12 @@ class Search:
         logps = log_probabilities(lines, [best.classes for best in found])
         return [Decoded((replace(best, logp=float(logp)),)) for best, logp in zip(found, logps, strict=True)]
 
+    def best(self, lines: Sequence[LogProbs]) -> list[tuple[int, ...] | None]:
+        """Classes of the best text of each line (T, C); None where a guide allows for no text at all."""
+        if self.decoder == "beam":
+            return [found.texts[0].classes if found.texts else None for found in self.texts(lines)]
+        return [found.classes for found in greedy_all(lines)]
+
 
 def likely(lines: Sequence[LogProbs], language: Guide, most: int) -> list[list[tuple[int, ...]]]:
     """Classes of up to `most` texts of each line (T, C), the best first, as a beam finds them with a language."""

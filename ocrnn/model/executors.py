@@ -108,9 +108,9 @@ class OnnxModel:
         if len(self._sessions) == 1:
             return [self._infer(images) for images in batches]
         features = [self._sessions[0].run(None, {"images": images})[0] for images in batches]  # (t, n, K) of each
-        if len(features) > 1 and min(map(len, features)) < LEAST_FRAMES:
-            return [self._read([each])[0] for each in features]
-        return self._read(features)
+        together = [each for each in features if len(each) >= LEAST_FRAMES]
+        read = iter(self._read(together) if together else ())
+        return [next(read) if len(each) >= LEAST_FRAMES else self._read([each])[0] for each in features]
 
     def _read(self, features: Sequence[Array]) -> list[Array]:
         """Log-probabilities (t, n, C) of the features (t, n, K) of each of some batches, all read as one."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -30,6 +32,18 @@ _SUREST = -1e-9
 _NOTHING = Hypothesis((), -math.inf, ())
 
 
+@dataclass(frozen=True)
+class Look:
+    """A second look at a line: views of it, the log-probabilities (T, C) of each, and the power to raise theirs to.
+
+    What the views give to a text, raised to the power, is its probability.
+    """
+
+    pages: Sequence[Prepared]
+    lines: Sequence[LogProbs]
+    power: float
+
+
 class Scribe:
     """Finds the texts of lines in their log-probabilities, and where in the picture each part of them stands."""
 
@@ -52,38 +66,62 @@ class Scribe:
             for page, line, found, its, probabilities in zip(pages, lines, texts, parts, sure, strict=True)
         ]
 
-    def fused(self, pages: Sequence[Prepared], lines: Sequence[LogProbs], *, power: float | None = None) -> Reading:
-        """One reading of several pictures of one line, from the log-probabilities (T, C) of each.
+    def fused(self, pages: Sequence[Prepared], lines: Sequence[LogProbs]) -> Reading:
+        """One reading of several pictures of one line, from the log-probabilities (T, C) of each."""
+        texts = _texts(self._search.best(lines))
+        agreed = clips.agreed(lines, texts, clips.weighed([(lines, texts)])[0], mix=self._search.guide is None)
+        return self._fused(pages, lines, agreed, agreed.logp, fits=bool(texts))
 
-        Those of a second look are views of one picture, and there is a `power` to which what they give to a text is
-        raised to be its probability. The language that the model brings finds texts for each of them; which of
-        these is taken the pictures say, and how sure that is, both. A word is as sure beside the line as in the picture
-        that shows the line best: a line of one word is as sure as the word.
+    def agreed(self, looks: Sequence[Look]) -> list[Reading]:
+        """The reading of each of some lines that were looked at again.
+
+        The language that the model brings finds texts for each view; which of these is taken the pictures say, and how
+        sure that is, both.
         """
-        again = power is not None
-        language = self._own_language() if again else None
-        power = 1.0 if power is None else power
+        language = self._own_language()
         if language is None:
-            texts = [found.texts[0].classes for found in self._search.texts(lines) if found.texts]
-            # Views of one picture wash nothing out: mixing their texts gains a hundredth, in twice the time.
-            agreed = clips.agreed(lines, texts, mix=not again and self._search.guide is None)
-            logp = power * agreed.logp
+            best = iter(self._search.best([line for look in looks for line in look.lines]))
+            texts = [_texts(islice(best, len(look.lines))) for look in looks]
+            rivals: list[list[clips.Text]] = [[]] * len(looks)
         else:
-            beams = likely(lines, language, 2)
-            texts = [found[0] for found in beams]
+            beams = [likely(look.lines, language, 2) for look in looks]
+            texts = [[found[0] for found in its] for its in beams]
             # What the language speaks against stands in no beam: the pictures' own texts are among the rivals.
-            rivals = [text for found in beams for text in found] + [found.classes for found in greedy_all(lines)]
-            agreed = clips.agreed(lines, texts, mix=False, rivals=rivals)
-            scores = {text: _BELIEF * score(language, text) for text in agreed.shares}
-            logp = clips.in_language(agreed, power * agreed.logp, scores)
-        chosen, shown = agreed.text, agreed.shown
-        best = Hypothesis(chosen, logp, align(lines[shown], chosen)) if logp > -math.inf else _NOTHING
-        parts = self._words(best, pages[shown])
-        (sure,) = confidences([lines[shown]], [best], [parts])
-        found = Decoded((best,) if texts else ())
+            rivals = [
+                [text for found in its for text in found] + [found.classes for found in greedy_all(look.lines)]
+                for look, its in zip(looks, beams, strict=True)
+            ]
+        tables = clips.weighed(
+            (look.lines, (*its, *others)) for look, its, others in zip(looks, texts, rivals, strict=True)
+        )
+        readings = []
+        for look, its, table in zip(looks, texts, tables, strict=True):
+            # Views of one picture wash nothing out: mixing their texts gains a hundredth, in twice the time.
+            agreed = clips.agreed(look.lines, its, table, mix=False)
+            logp = look.power * agreed.logp
+            if language is not None:
+                scores = {text: _BELIEF * score(language, text) for text in agreed.shares}
+                logp = clips.in_language(agreed, logp, scores)
+            readings.append(self._fused(look.pages, look.lines, agreed, logp, fits=bool(its)))
+        return readings
+
+    def _fused(
+        self, pages: Sequence[Prepared], lines: Sequence[LogProbs], agreed: clips.Agreement, logp: float, *, fits: bool
+    ) -> Reading:
+        """The reading that several pictures agree on, of such a log-probability; `fits`: of a text that may be read.
+
+        A word is as sure beside the line as in the picture that shows the line best: a line of one word is as sure as
+        the word.
+        """
+        line, page = lines[agreed.shown], pages[agreed.shown]
+        best = _NOTHING
+        if logp > -math.inf:
+            best = Hypothesis(agreed.text, logp, align(line, agreed.text) if self._is_parted(page) else ())
+        parts = self._words(best, page)
+        (sure,) = confidences([line], [best], [parts])
         share = logp / min(agreed.shown_logp, _SUREST)
         told = [(part, min(p, math.exp(_SUREST)) ** share) for part, p in zip(parts, sure, strict=True)]
-        return self._reading(lines[shown], found, told, pages[shown])
+        return self._reading(line, Decoded((best,) if fits else ()), told, page)
 
     def _own_language(self) -> Language | None:
         """The language that the model brings for its second look, where nothing else is known of the text."""
@@ -161,6 +199,11 @@ class Scribe:
                 text, pixels.tolist(), character_confidences(log_probs, best), others, strict=True
             )
         )
+
+
+def _texts(found: Iterable[clips.Text | None]) -> list[clips.Text]:
+    """Those that were found."""
+    return [text for text in found if text is not None]
 
 
 def _probability(logp: float) -> float:

@@ -14,7 +14,7 @@ from ocrnn.reading import Reading
 from ocrnn.transcribe.inference import log_probs
 from ocrnn.transcribe.lots import WINDOW_COLUMNS
 from ocrnn.transcribe.prepared import Prepared
-from ocrnn.transcribe.scribe import Scribe
+from ocrnn.transcribe.scribe import Look, Scribe
 from ocrnn.transcribe.views import by_network, is_settled, is_word
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ class SecondLooks:
         looks = [_Look(page, [page.page], [page.line]) for page in read if page.line is not None]
         for part in _parts(looks):
             self._see(part, [[look.read.page] for look in part], batch_size)
-        unsettled = [look for look in looks if len(look.seen) == 1 or not self._settles(look)]
-        for part in _parts(unsettled, _VIEWS):
+        asked = [look for look in looks if len(look.seen) > 1]
+        self._agree(asked)
+        settled = {id(look) for look in asked if is_settled(look.reading, look.picture, self._own)}
+        for part in _parts([look for look in looks if id(look) not in settled], _VIEWS):
             views = [[look.read.page, *look.read.page.views(self._own)] for look in part]
             self._see(part, views, batch_size)
-            for look in part:
-                self._agree(look)
+            self._agree(part)
 
     def of_frames(self, shots: Sequence[Prepared], batch_size: int) -> tuple[list[Prepared], list[LogProbs]]:
         """What further networks that know such lines as the first frame say of all of one line: frames and their lines.
@@ -87,15 +88,15 @@ class SecondLooks:
                 look.seen.extend(its)
                 look.lines.extend(itertools.islice(lines, len(its)))
 
-    def _settles(self, look: _Look) -> bool:
-        """Whether what was seen of a page is enough; it is then what becomes of the page."""
-        return is_settled(self._agree(look), look.picture, self._own)
-
-    def _agree(self, look: _Look) -> Reading:
-        """Put down what all that was seen of a page makes of it."""
-        power = self._own.word_power if look.is_word else self._own.again_power
-        look.read.outcome = agreed = self._scribe.fused(look.seen, look.lines, power=power)
-        return agreed
+    def _agree(self, looks: Sequence[_Look]) -> None:
+        """Put down what all that was seen of some pages makes of them."""
+        own = self._own
+        powers = [own.word_power if look.is_word else own.again_power for look in looks]
+        agreed = self._scribe.agreed(
+            [Look(its.seen, its.lines, power) for its, power in zip(looks, powers, strict=True)]
+        )
+        for look, reading in zip(looks, agreed, strict=True):
+            look.read.outcome = reading
 
 
 _VIEWS = 15
@@ -109,6 +110,12 @@ class _Look:
     read: Read
     seen: list[Prepared]
     lines: list[LogProbs]
+
+    @property
+    def reading(self) -> Reading:
+        """What became of the page so far."""
+        assert isinstance(self.read.outcome, Reading)  # it is in doubt
+        return self.read.outcome
 
     @property
     def picture(self) -> Grey:

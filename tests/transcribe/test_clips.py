@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import MAX_FRAMES, load_frames
-from ocrnn.transcribe.clips import Agreement, agreed, certainty, in_language
+from ocrnn.transcribe.clips import Agreement, Text, agreed, certainty, in_language, weighed
 from ocrnn.transcribe.reader import Reader
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ Grey = npt.NDArray[np.uint8]
 
 def table(*rows: list[float]) -> Frames:
     return np.log(np.array(rows, np.float32))
+
+
+def agree(
+    lines: Sequence[Frames], texts: Sequence[Text], *, mix: bool = True, rivals: Sequence[Text] = ()
+) -> Agreement:
+    return agreed(lines, texts, weighed([(lines, (*texts, *rivals))])[0], mix=mix)
 
 
 def probability(line: Frames, text: tuple[int, ...]) -> float:
@@ -49,7 +55,7 @@ def test_the_text_is_the_one_with_the_best_weighted_mean_over_all_paths(seed: in
         for text in texts
     }
     rivals = [(1, 2, 1), (2, 2)]
-    found = agreed(lines, texts, mix=False, rivals=rivals)
+    found = agree(lines, texts, mix=False, rivals=rivals)
     assert found.text == max(means, key=lambda text: means[text])
     shares = {
         text: sum(w * probability(line, text) for w, line in zip(weights, lines, strict=True)) / weights.sum()
@@ -62,8 +68,22 @@ def test_the_text_is_the_one_with_the_best_weighted_mean_over_all_paths(seed: in
     assert found.shown_logp == pytest.approx(math.log(max(shown)), rel=1e-5)
 
 
+def test_lines_are_weighed_together_as_they_are_apart() -> None:
+    rng = np.random.default_rng(1)
+    looks = [
+        ([np.log(rng.dirichlet(np.ones(4), frames)).astype(np.float32) for frames in range(4, 4 + views)], texts)
+        for views, texts in ((3, [(1, 2), (1,), (1, 2)]), (1, []), (2, [(3,), (1, 2, 3)]))
+    ]
+    together = weighed(looks)
+    assert [set(table) for table in together] == [{(1, 2), (1,)}, set(), {(3,), (1, 2, 3)}]
+    for (lines, texts), table in zip(looks, together, strict=True):
+        for text in texts:
+            assert table[text].tolist() == weighed([(lines, [text])])[0][text].tolist()
+            assert table[text] == pytest.approx([math.log(probability(line, text)) for line in lines], rel=1e-4)
+
+
 def test_rivals_are_never_taken() -> None:
-    assert agreed([table([0.1, 0.2, 0.7])], [(1,)], rivals=[(2,)]).text == (1,)
+    assert agree([table([0.1, 0.2, 0.7])], [(1,)], rivals=[(2,)]).text == (1,)
 
 
 def test_certainty_is_that_of_what_is_read() -> None:
@@ -86,18 +106,18 @@ def test_parts_of_several_pictures_make_a_text_that_none_of_them_shows() -> None
 
     lines = [line((1, 2, 3), doubt, shift) for doubt, shift in ((0, 1), (1, 3), (2, 0))]
     texts = [(4, 2, 3), (1, 5, 3), (1, 2, 6)]
-    assert agreed(lines, texts).text == (1, 2, 3)
-    assert agreed(lines, texts, mix=False).text in texts
+    assert agree(lines, texts).text == (1, 2, 3)
+    assert agree(lines, texts, mix=False).text in texts
 
 
 def test_no_picture_can_veto_what_the_others_show() -> None:
     sure = table([0.01, 0.98, 0.01], [0.98, 0.01, 0.01])
     other = table([0.001, 0.001, 0.998])
-    assert agreed([sure, sure, other], [(1,), (1,), (2,)]).text == (1,)
+    assert agree([sure, sure, other], [(1,), (1,), (2,)]).text == (1,)
 
 
 def test_nothing_fits_nothing() -> None:
-    assert agreed([table([0.5, 0.5])], []) == Agreement()
+    assert agree([table([0.5, 0.5])], []) == Agreement()
 
 
 def test_a_language_has_its_say_by_the_rule_of_bayes() -> None:
@@ -105,7 +125,7 @@ def test_a_language_has_its_say_by_the_rule_of_bayes() -> None:
     rng = np.random.default_rng(5)
     lines = [np.log(rng.dirichlet(np.ones(3), 3)).astype(np.float32) for _ in range(2)]
     everything = [text for length in range(4) for text in itertools.product((1, 2), repeat=length)]
-    found = agreed(lines, [(1, 2)], mix=False, rivals=everything)
+    found = agree(lines, [(1, 2)], mix=False, rivals=everything)
     assert sum(found.shares.values()) == pytest.approx(1, rel=1e-5)
     scores = {text: float(rng.normal(0, 2)) for text in everything}
     weighed = {text: share * math.exp(scores[text]) for text, share in found.shares.items()}
