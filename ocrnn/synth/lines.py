@@ -6,24 +6,22 @@ A kind is what it says, which faces it is set in, and what became of the paper. 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
 from ocrnn.image import Grey
-from ocrnn.synth import captcha, degrade, documents, texts
+from ocrnn.synth import documents, press, texts
 from ocrnn.synth.fonts import OTHER_SCRIPT, Face, open_faces, system_faces
 from ocrnn.synth.kinds import KINDS, Kind
 from ocrnn.synth.render import Ink, Setting, draw
 from ocrnn.synth.scripts import SCRIPTS
 from ocrnn.synth.texts import Texts
 
-_THIN = frozenset(" !\"'()*,-./1:;I[]`fijlrt{|}·‘’“”")
-"""Characters of which a cut leaves nothing to know them by."""
 MIXING = ("print", "receipt", "form")
 """Kinds of which lines may show other scripts."""
 _LETTERS = 20
@@ -99,10 +97,10 @@ class Synthesizer:
                 text = shown = (" " if " " in self.charset else "").join(text.split())[:longest].rstrip()
             if not shown or self.charset.strangers(text) or not face.draws(shown):
                 continue
-            ink = draw(shown, face, _setting(chosen, rng), rng)
+            ink = draw(shown, face, press.setting(chosen, rng), rng)
             if ink.shape[1] < 2 or float(ink.max()) < 0.3:
                 continue
-            return self._picture(chosen, ink, face, shown, rng), text
+            return press.picture(chosen, ink, shown, rng, partial(self._neighbour, chosen, face, rng)), text
         raise UsageError(
             f"{kind or 'no'} lines: no face draws what the texts say in this charset; "
             f"give other --fonts or --texts, or a charset that they share"
@@ -181,275 +179,8 @@ class Synthesizer:
                     return face
         return None
 
-    def _picture(self, kind: Kind, ink: Ink, face: Face, text: str, rng: np.random.Generator) -> Grey:
-        """Everything that happens to the ink between the press and the file, in the order it happens."""
-        words = kind.name in ("word", "captcha", "meter", "plate", "card")
-        worn = kind.name in ("book", "fraktur", "incunable", "typewriter", "receipt")
-
-        def chance(p: float) -> bool:
-            return bool(rng.random() < p)
-
-        if chance(0.5):
-            # The printers of tills set tall, narrow letters.
-            # Signs stand at an angle to the street, which makes them narrow.
-            mean, spread = {"receipt": (-0.12, 0.22), "word": (-0.06, 0.25)}.get(kind.name, (0.0, 0.13))
-            ink = _stretch(ink, float(np.exp(rng.normal(mean, spread))))
-        if kind.name == "receipt" and chance(0.15):
-            ink = degrade.matrix(ink, rng)
-        elif chance(0.6):
-            ink = degrade.spread(ink, rng, grain=1.0 if worn else 0.5)
-        if kind.name == "word" and chance(0.4):
-            ink = degrade.embolden(ink, rng)
-        if chance({"typewriter": 0.5, "form": 0.2, "book": 0.12}.get(kind.name, 0)):
-            ink = degrade.carbon(ink, rng)
-        if kind.name == "typewriter" or chance(0.08):
-            ink = degrade.fade(ink, rng)
-        if kind.name == "receipt" and chance(0.3):
-            ink = degrade.starve(ink, rng)
-        if kind.name in ("receipt", "meter"):
-            if chance(0.25):
-                ink = degrade.dots(ink, rng)
-            if chance(0.2):
-                ink = degrade.streaks(ink, rng)
-        if chance({"form": 0.12, "typewriter": 0.05, "receipt": 0.03}.get(kind.name, 0)):
-            _underline(ink, rng)
-        if kind.name == "word" and chance(0.08):
-            ink = degrade.arch(ink, rng, 0.5)
-        askew = kind.name == "word" and chance(0.3)
-        if kind.name == "captcha":
-            ink = captcha.distort(ink, rng)
-        else:
-            ink = self._hung(kind, ink, face, rng) if askew else self._crop(kind, ink, face, text, rng)
-        if chance(0.07 if kind.name != "form" else 0.15):
-            _rule(ink, rng)
-        if kind.name == "captcha":
-            captcha.strew(ink, rng)
-        if kind.name == "handwriting" and chance(0.4):
-            _squares(ink, rng)
-        if kind.name in ("book", "fraktur", "incunable", "form", "receipt") and chance(0.2):
-            ink = degrade.specks(ink, rng)
-        tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
-        if not askew and chance(0.45):
-            # Words on signs are photographed from below and from the side; their boxes stay upright.
-            tilt *= 4.5 if kind.name == "word" and chance(0.7) else 1
-            ink = degrade.warp(ink, rng, tilt_deg=tilt, shear=0.25 if words else 0.1, fill=0.0)
-        if chance(0.12):
-            ink = degrade.wave(ink, rng, 0.06 * ink.shape[0], 0.0)
-        if kind.name in ("word", "plate", "card") and chance(0.45):
-            ink = degrade.tilt_in_depth(ink, rng, 0.16, 0.0)
-        if words:
-            lay = {"captcha": captcha.lay, "card": _card, "meter": _dial}.get(kind.name, self._sign)
-            grey = lay(ink, rng)
-            grey = 255 - grey if chance(0.1 if kind.name == "captcha" else 0.45) else grey
-        else:
-            # A ground that shows after thresholding hides the text: what becomes black and white starts even.
-            bitonal = chance(0.5 if kind.name in ("book", "fraktur", "incunable", "form") else 0.3)
-            clean = bitonal or (kind.name in ("print", "form", "receipt") and chance(0.3))
-            contrast = (0.75, 1.0) if clean else (0.22, 0.95)
-            if chance(0.06):
-                ink = np.maximum(ink, _bleed(ink, rng))
-            grey = degrade.lay(ink, rng, contrast=contrast, texture=0.3 if bitonal else 0 if clean else 1)
-            if bitonal:
-                return _scan(kind, degrade.binarise(grey, rng), rng)
-            grey = 255 - grey if chance(0.04) else grey
-        return _scan(kind, grey, rng)
-
-    def _crop(self, kind: Kind, ink: Ink, face: Face, text: str, rng: np.random.Generator) -> Ink:
-        """Cut the line out of its page: tight, fair or loose, with parts of the neighbours where there is room."""
-        rows = np.flatnonzero(ink.max(1) > 0.2)
-        top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, ink.shape[0])
-        em = ink.shape[0] * 0.55
-        # Boxes drawn by eye hug the ink; boxes of a layout engine follow ascender and descender.
-        if bottom - top < 0.35 * em or rng.random() < 0.3:
-            top, bottom = min(top, int(0.27 * ink.shape[0])), max(bottom, int(0.76 * ink.shape[0]))
-        # Words are boxed one by one, and boxed close.
-        loose = rng.random() * (0.75 if kind.name == "word" else 1)
-        most = 0.1 if loose < 0.35 else 0.35 if loose < 0.8 else 0.9 if kind.name != "form" else 0.4
-        sides = rng.uniform((-0.02, -0.02, 0, 0), (most, most, 1.2 * most, 1.2 * most))
-        if kind.name in ("form", "receipt", "word", "plate") and rng.random() < (0.25 if kind.name == "word" else 0.12):
-            # Boxes cut into the first letter or the last, and it is still to be read.
-            end = int(rng.integers(2))
-            if text[-end] not in _THIN:
-                sides[2 + end] = -min(rng.uniform(0.03, 0.25), 0.3 * ink.shape[1] / em)
-        if kind.name == "word" and rng.random() < 0.15:
-            sides[int(rng.integers(2))] = -rng.uniform(0.02, 0.12)  # a slice off their heads or feet
-        above, below, left, right = (int(side * em) for side in sides)
-        height, width = bottom - top + above + below, ink.shape[1] + left + right
-        page = np.zeros((height, width), np.float32)
-        _paste(page, ink, above - top, left)
-        if kind.name != "meter" and rng.random() < (0.25 if kind.name == "word" else 0.45):
-            neighbour = draw(self._neighbour(kind, rng, face), face, Setting(max(10, int(em * 0.8))), rng)
-            leading = rng.uniform(1.0, 1.5) * em
-            for direction in (-1, 1):
-                if rng.random() < 0.6:
-                    shift = int(rng.integers(0, 1 + int(em)))
-                    _paste(page, neighbour, int(above - top + direction * leading), left - shift)
-        return page
-
-    def _hung(self, kind: Kind, ink: Ink, face: Face, rng: np.random.Generator) -> Ink:
-        """A word on a sign that hangs askew: what stands above and below it reaches into the corners of its box."""
-        height, width = ink.shape
-        em = 0.55 * height
-        leading = int(rng.uniform(1.0, 1.7) * em)
-        # The sign, as a layer for the word and one for its neighbours, is turned before the word is boxed.
-        sign = np.zeros((height + 2 * leading, width, 2), np.float32)
-        sign[leading : leading + height, :, 0] = ink
-        for direction in (-1, 1):
-            if rng.random() < 0.7:
-                setting = Setting(max(10, int(em * rng.uniform(0.5, 1.0))))
-                neighbour = draw(self._neighbour(kind, rng, face), face, setting, rng)
-                _paste(sign[:, :, 1], neighbour, leading * (1 + direction), -int(rng.integers(0, 1 + int(em))))
-        sign = degrade.warp(sign, rng, tilt_deg=22.0, shear=0.25, fill=0.0)
-        hung: Ink = sign.max(2)
-        rows, columns = (np.flatnonzero(sign[:, :, 0].max(axis) > 0.2) for axis in (1, 0))
-        if not len(rows):  # what has no ink is a space
-            return hung
-        sides = (rng.uniform(0.0, 0.2, 4) * em).astype(int)
-        if rows[-1] - rows[0] < 0.35 * em:  # a dash is boxed with its line
-            sides[[0, 2]] += int(0.25 * em)
-        top, left = max(0, rows[0] - sides[0]), max(0, columns[0] - sides[1])
-        return hung[top : rows[-1] + 1 + sides[2], left : columns[-1] + 1 + sides[3]]
-
-    def _neighbour(self, kind: Kind, rng: np.random.Generator, face: Face) -> str:
+    def _neighbour(self, kind: Kind, face: Face, rng: np.random.Generator, setting: Setting) -> Ink:
+        """Another line of a page in the same face."""
         text = self.texts.running(rng, kind.languages, int(rng.integers(10, 80)))
-        return "".join(c for c in (text.upper() if face.capitals else text) if c in face.characters or c == " ") or "."
-
-    def _sign(self, ink: Ink, rng: np.random.Generator) -> Grey:
-        """A word or a plate in the wild: outlined or shadowed letters on a textured, unevenly lit ground."""
-        if rng.random() < 0.15:
-            shift = max(1, ink.shape[0] // 20)
-            shadow = np.roll(np.roll(ink, shift, 0), shift, 1) * np.float32(rng.uniform(0.3, 0.7))
-            ink = np.maximum(ink, shadow * (rng.random() < 0.5)) - 0.4 * shadow * (ink < 0.3)
-        elif rng.random() < 0.1:
-            ink = cv2.morphologyEx(ink, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(np.float32)
-        for _ in range(int(rng.choice((0, 1, 2), p=(0.7, 0.2, 0.1)))):
-            ink = ink + _beyond(ink.shape, rng) * np.float32(rng.uniform(-0.6, 0.5)) * (1 - np.clip(ink, 0, 1))
-        return degrade.lay(ink, rng, contrast=(0.08, 0.95), texture=float(rng.choice([0.0, 0.0, 0.0, 0.4, 0.8, 1.6])))
-
-
-def _setting(kind: Kind, rng: np.random.Generator) -> Setting:
-    em = int(rng.integers(28, 60)) // 4 * 4
-    if kind.name == "typewriter":
-        jump = float(rng.choice([0, 0.01, 0.025])) * em
-        pitch, fade = float(rng.choice([0, 0, 0.05])), float(rng.choice([0, 0.15, 0.3]))
-        return Setting(em, space=1.0, tracking=pitch, jump_px=jump, fade=fade)
-    if kind.name == "captcha":
-        return captcha.setting(rng, em)
-    if kind.name == "handwriting":
-        # A hand never makes two letters alike, nor keeps to its line.
-        return Setting(em, space=float(np.exp(rng.normal(0.4, 0.3))), jump_px=float(rng.choice([0, 0.015, 0.03])) * em)
-    tracking = float(rng.uniform(-0.03, 0.2)) if rng.random() < 0.15 else 0.0
-    if kind.name == "word" and rng.random() < 0.3:
-        tracking = float(rng.uniform(-0.09, 0.0))  # letters of a sign touch
-    return Setting(em, space=float(np.exp(rng.normal(0.05, 0.25))), tracking=tracking)
-
-
-def _scan(kind: Kind, grey: Grey, rng: np.random.Generator) -> Grey:
-    """Resolution, focus, black and white, compression: what the capturing device adds."""
-    street = kind.name == "word"
-    low = {"form": 0.75, "word": 0.5, "plate": 0.5, "receipt": 0.45, "captcha": 0.3}.get(kind.name, 0.25)
-    if rng.random() < low:
-        smallest = {"form": 13, "word": 13, "captcha": 22}.get(kind.name, 16)
-        if rng.random() < (0.5 if street else 0.3):
-            grey = degrade.blur(grey, rng, 0.04 if street else 0.02)
-        height = int(rng.integers(smallest, 36))
-        if kind.name == "form" and rng.random() < 0.5:
-            grey = degrade.binarise(degrade.lower(grey, rng, 2 * height), rng)
-        grey = degrade.lower(grey, rng, height)
-    elif rng.random() < (0.4 if street else 0.35):
-        grey = degrade.blur(grey, rng, 0.055 if street else 0.025)
-    if street and rng.random() < 0.2:
-        grey = degrade.sharpen(grey, rng)
-    if rng.random() < {"captcha": 0.1, "word": 0.15}.get(kind.name, 0.3):
-        grain = degrade.noise(grey.shape, rng, float(rng.choice([0.0, 0.8]))) * np.float32(rng.uniform(1, 9))
-        grey = np.clip(grey + grain, 0, 255).astype(np.uint8)
-    if rng.random() < 0.3:
-        grey = degrade.compress(grey, rng, 20)
-    return np.ascontiguousarray(grey)
-
-
-def _stretch(ink: Ink, factor: float) -> Ink:
-    width = max(2, round(ink.shape[1] * factor))
-    return cv2.resize(ink, (width, ink.shape[0]), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-
-
-def _paste(page: Ink, ink: Ink, top: int, left: int) -> None:
-    """Add ink to the page where it falls inside it."""
-    y0, y1 = max(0, top), min(page.shape[0], top + ink.shape[0])
-    x0, x1 = max(0, left), min(page.shape[1], left + ink.shape[1])
-    if y0 < y1 and x0 < x1:
-        part = page[y0:y1, x0:x1]
-        np.maximum(part, ink[y0 - top : y1 - top, x0 - left : x1 - left], out=part)
-
-
-def _rule(ink: Ink, rng: np.random.Generator) -> None:
-    """An underline, the line of a form, or the side of a box."""
-    height, width = ink.shape
-    thick = max(1, int(rng.integers(1, 2 + height // 24)))
-    if rng.random() < 0.75:
-        at = int(height * rng.choice([rng.uniform(0.0, 0.1), rng.uniform(0.82, 1.0)]))
-        ink[at : at + thick] = np.float32(rng.uniform(0.5, 1))
-    else:
-        # Of a box that was filled in without care the side stands anywhere, through a letter too.
-        at = int(rng.choice([0, max(0, width - thick), rng.integers(width)]))
-        ink[:, at : at + thick] = np.float32(rng.uniform(0.5, 1))
-
-
-def _underline(ink: Ink, rng: np.random.Generator) -> None:
-    """A stroke under all or some of the letters, at times through their feet."""
-    height, width = ink.shape
-    filled = ink.sum(1)
-    baseline = int(np.flatnonzero(filled > 0.4 * filled.max())[-1])
-    top = baseline + int(rng.uniform(-0.01, 0.1) * height)
-    thick = max(1, int(rng.uniform(0.01, 0.05) * height))
-    left, right = (0, width) if rng.random() < 0.6 else np.sort(rng.integers(0, width + 1, 2))
-    ink[top : top + thick, left:right] = np.float32(rng.uniform(0.6, 1))
-
-
-def _squares(ink: Ink, rng: np.random.Generator) -> None:
-    """The squares or lines of an exercise book, paler than the hand that writes on them."""
-    height, width = ink.shape
-    pitch, strength = max(6, int(height * rng.uniform(0.25, 1.1))), np.float32(rng.uniform(0.1, 0.5))
-    at = np.arange(int(rng.integers(pitch)), max(height, width), pitch)
-    thick = 1 + int(height > 60)
-    for shift in range(thick):
-        rows, columns = at + shift, at + shift
-        ink[rows[rows < height]] = np.maximum(ink[rows[rows < height]], strength)
-        if rng.random() < 0.7:
-            ink[:, columns[columns < width]] = np.maximum(ink[:, columns[columns < width]], strength)
-
-
-def _card(ink: Ink, rng: np.random.Generator) -> Grey:
-    """Raised figures on a patterned card: lit on one side, in shadow on the other, their tops worn or inked."""
-    depth = max(1, ink.shape[0] // 24)
-    lit = np.roll(ink, -depth, (0, 1)) - np.roll(ink, depth, (0, 1))
-    relief = lit * np.float32(rng.uniform(0.3, 1)) + ink * np.float32(rng.choice([0.0, 0.3, 0.8]))
-    if rng.random() < 0.5:
-        pattern = degrade.noise(ink.shape, rng, float(rng.choice([4.0, 16.0]))) * np.float32(rng.uniform(0, 0.15))
-        relief = relief + pattern
-    return degrade.lay(relief.astype(np.float32), rng, contrast=(0.2, 0.8), texture=1)
-
-
-def _beyond(shape: tuple[int, int], rng: np.random.Generator) -> Ink:
-    """Where (h, w) the wall begins beside a sign that stands askew in its box: 1 beyond one of its edges."""
-    height, width = shape
-    down, along = np.mgrid[0:height, 0:width].astype(np.float32)
-    reach, slope = np.float32(rng.uniform(0.0, 0.3) * height), np.float32(rng.uniform(-0.4, 0.4))
-    if rng.random() < 0.6:
-        across, middle, far = down, along - width / 2, height
-    else:
-        across, middle, far = along, down - height / 2, width
-    edge = across if rng.random() < 0.5 else far - across
-    beyond: Ink = (edge < reach + slope * middle).astype(np.float32)
-    return beyond
-
-
-def _dial(ink: Ink, rng: np.random.Generator) -> Grey:
-    """The digits of a meter behind its window."""
-    return degrade.lay(ink, rng, contrast=(0.35, 1.0), texture=1)
-
-
-def _bleed(ink: Ink, rng: np.random.Generator) -> Ink:
-    """The other side of the sheet shining through, mirrored and soft."""
-    ghost = cv2.GaussianBlur(np.roll(ink[:, ::-1], int(rng.integers(3, 30)), 1), (0, 0), 1.5)
-    return (ghost * np.float32(rng.uniform(0.08, 0.25))).astype(np.float32)
+        said = "".join(c for c in (text.upper() if face.capitals else text) if c in face.characters or c == " ") or "."
+        return draw(said, face, setting, rng)

@@ -16,7 +16,7 @@ from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
 from ocrnn.synth.fonts import OTHER_SCRIPT
 from ocrnn.synth.kinds import KINDS, Kind
-from ocrnn.synth.lines import Synthesizer, _beyond
+from ocrnn.synth.lines import Synthesizer
 
 
 @pytest.fixture(scope="module")
@@ -107,44 +107,6 @@ def test_another_process_makes_the_same_lines(maker: Synthesizer, fonts: Path, t
 def test_short_lines(maker: Synthesizer, longest: int) -> None:
     for number in range(60):
         assert 0 < len(maker.line(np.random.default_rng(number), longest=longest)[1]) <= longest
-
-
-def test_a_cut_leaves_something_of_the_narrowest_letter(maker: Synthesizer) -> None:
-    face = next(face for faces in maker._faces.values() for family in faces for face in family)
-    stroke = np.zeros((64, 4), np.float32)
-    stroke[20:48] = 1
-    word = next(kind for kind in KINDS if kind.name == "word")
-    for number in range(300):
-        page = maker._crop(word, stroke, face, "J", np.random.default_rng(number))
-        assert page.shape[1] >= 2
-        assert page.shape[0] >= 8
-
-
-def test_a_word_on_a_sign_askew_is_boxed_whole_with_its_neighbours_in_the_corners(maker: Synthesizer) -> None:
-    """The box is as high as the slope of the word asks, and no higher than that and the room around it."""
-    face = next(face for faces in maker._faces.values() for family in faces for face in family)
-    word = next(kind for kind in KINDS if kind.name == "word")
-    bar = np.zeros((64, 200), np.float32)
-    bar[20:48] = 1
-    shares = []
-    for number in range(60):
-        hung = maker._hung(word, bar, face, np.random.default_rng(number))
-        assert hung.shape[1] >= 200
-        assert 28 <= hung.shape[0] <= 28 + 200 * 0.41 + 64 * 0.25 + 16
-        assert hung.sum() > 0.9 * bar.sum(), "but for a seam"
-        shares.append((hung.sum() - bar.sum()) / hung.size)
-    assert np.mean(np.array(shares) > 0.01) > 0.3, "neighbours reach in"
-    dash = np.zeros((64, 30), np.float32)
-    dash[34:36] = 1
-    assert all(len(maker._hung(word, dash, face, np.random.default_rng(number))) > 10 for number in range(60))
-    nothing = np.zeros((64, 30), np.float32)
-    assert maker._hung(word, nothing, face, np.random.default_rng(1)).shape[1] >= 30
-
-
-def test_beyond_the_edge_of_a_sign_lies_a_part_of_its_box() -> None:
-    shares = [_beyond((40, 120), np.random.default_rng(seed)).mean() for seed in range(200)]
-    assert 0.02 < np.mean(shares) < 0.4
-    assert max(shares) < 0.9, "a sign is left"
 
 
 @pytest.mark.parametrize("charset", ["digits", "ascii"])
