@@ -90,7 +90,8 @@ class Teachers:
         self._of_words: list[Model] = [own]
         known: set[bytes] = set()
         for path in map(find, names):
-            for its, content in file.further(path, file.header(path)):
+            for network in file.further(path, file.header(path)):
+                its, content = network.spec, network.content()
                 if content not in known:
                     known.add(content)
                     model = OnnxModel(path, its, 1, content=content)

@@ -85,7 +85,7 @@ def main() -> None:
     beside = [(knows, _further(path, spec, lines, knows)) for knows, path in given.items() if path]
     language = base64.b64encode(arguments.language.read_bytes()).decode() if arguments.language else ""
     if arguments.keep:
-        beside = _replaced(((_knows(its), content) for its, content in file.further(arguments.keep, spec)), beside)
+        beside = _replaced(((_knows(its.spec), its.content()) for its in file.further(arguments.keep, spec)), beside)
         language = file.header(arguments.keep).language
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)

@@ -7,13 +7,14 @@ completion and the first refusal of a wrong file wait for neither ONNX Runtime n
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ocrnn.errors import ModelError
 from ocrnn.model.wire import Damaged, fields
@@ -27,6 +28,9 @@ SUFFIXES = (".onnx", ".safetensors")
 """File name endings of models."""
 
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_AHEAD = 256
+"""Bytes of a further network that are decoded at a time: fields that are skipped stand between those that are read."""
+_UNUSABLE = "a further network in it cannot be used"
 _MADE_BY = "give a model that `ocrnn train` or `ocrnn export` wrote"
 
 
@@ -46,8 +50,24 @@ def header(path: Path) -> ModelSpec:
         raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
 
 
-def further(path: Path, own: ModelSpec) -> list[tuple[ModelSpec, bytes]]:
-    """The networks that a model file brings beside its own, for second looks: spec and .onnx of each, unopened.
+@dataclass(frozen=True)
+class Further:
+    """A network that a model file brings beside its own, for second looks, unopened."""
+
+    spec: ModelSpec
+    path: Path
+    base64: str = field(repr=False)
+
+    def content(self) -> bytes:
+        """The .onnx that it would be; ModelError where its bytes are damaged."""
+        try:
+            return b64decode(self.base64, validate=True)
+        except ValueError:
+            raise damaged(self.path, _UNUSABLE) from None
+
+
+def further(path: Path, own: ModelSpec) -> list[Further]:
+    """The networks that a model file brings beside its own; of each no more is decoded than its spec.
 
     `own` is the spec in the file's header, which was read before. Raises ModelError for a network that is none, or one
     that reads other characters or takes other lines.
@@ -58,28 +78,57 @@ def further(path: Path, own: ModelSpec) -> list[tuple[ModelSpec, bytes]]:
         text = _onnx_metadata(file, os.fstat(file.fileno()).st_size, FURTHER)
     networks = []
     for line in (text or "").split():
-        try:
-            content = base64.b64decode(line, validate=True)
-        except ValueError:
-            raise damaged(path, "a further network in it cannot be used") from None
-        spec = _spec(path, io.BytesIO(content), len(content))
+        spec = _spec(path, BufferedReader(_Decoded(line), _AHEAD), len(line) // 4 * 3 - line.count("=", -2))
         if spec.charset != own.charset:
             raise damaged(path, "a further network in it reads other characters")
         if (spec.line_format, spec.architecture.stride) != (own.line_format, own.architecture.stride):
             raise damaged(path, "a further network in it takes other lines")  # it is given those that are prepared
-        networks.append((spec, content))
+        networks.append(Further(spec, path, line))
     return networks
 
 
 def packed(networks: Iterable[bytes]) -> dict[str, str]:
     """The metadata of an .onnx that brings further networks, each given as the .onnx that it would be."""
-    text = "\n".join(base64.b64encode(content).decode() for content in networks)
+    text = "\n".join(b64encode(content).decode() for content in networks)
     return {FURTHER: text} if text else {}
 
 
 def damaged(path: Path, fault: str) -> ModelError:
     """The error for a model file whose bytes are wrong; `fault` says how, in any number of lines."""
     return ModelError(f"{path}: the model file is damaged ({' '.join(fault.split())}); fetch or export it again")
+
+
+class _Decoded(RawIOBase):
+    """Base64 as the file that it stands for; of four million characters a spec is some thousand."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        assert whence == os.SEEK_SET
+        self._at = offset
+        return offset
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        first, last = self._at // 3, -(-(self._at + len(buffer)) // 3)
+        try:
+            decoded = b64decode(self._text[4 * first : 4 * last], validate=True)
+        except ValueError:
+            raise Damaged(_UNUSABLE) from None
+        part = decoded[self._at - 3 * first :][: len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
 
 
 def _spec(path: Path, file: BinaryIO, size: int) -> ModelSpec:

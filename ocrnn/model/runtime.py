@@ -43,8 +43,11 @@ def open_model(name_or_path: str | Path | None = None, *, threads: int | None = 
         model: Model = _torch_model(path, threads, device)
     else:
         opened = partial(OnnxModel, path, threads=threads, device=device)
-        later = [Later(other, partial(opened, other, content=part)) for other, part in file.further(path, spec)]
-        model = opened(spec, further=later)
+
+        def later(network: file.Further) -> Model:
+            return Later(network.spec, lambda: opened(network.spec, content=network.content()))
+
+        model = opened(spec, further=[*map(later, file.further(path, spec))])
     _prove(path, model)
     return model
 
@@ -110,7 +113,7 @@ def header(name_or_path: str | Path | None = None) -> ModelSpec:
 def further(name_or_path: str | Path | None = None) -> list[ModelSpec]:
     """Specs of the networks that a model brings beside its own for second looks; raises ModelError as `header` does."""
     path = find(name_or_path)
-    return [spec for spec, _ in file.further(path, file.header(path))]
+    return [network.spec for network in file.further(path, file.header(path))]
 
 
 def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:

@@ -163,4 +163,5 @@ def test_another_description_leaves_what_else_a_file_brings(stored: dict[str, Pa
     save_graph(calibrated(graph), tmp_path / "told.onnx")
     inside = dataclasses.replace(told, temperature=1.0)
     assert header(tmp_path / "told.onnx") == inside
-    assert further(tmp_path / "told.onnx", inside) == [(spec, content)]
+    (network,) = further(tmp_path / "told.onnx", inside)
+    assert (network.spec, network.content()) == (spec, content)

@@ -7,6 +7,7 @@ import random
 import struct
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import onnx
@@ -183,7 +184,22 @@ def test_further_networks_come_out_as_they_were_put_in(
     assert file.further(stored[".safetensors"], spec) == []
     path = bringing(stored[".onnx"], tmp_path / "2.onnx", content, content)
     assert header(path) == spec
-    assert file.further(path, spec) == [(spec, content)] * 2
+    assert [(network.spec, network.content()) for network in file.further(path, spec)] == [(spec, content)] * 2
+
+
+def test_a_further_network_is_decoded_when_it_is_asked_for(
+    stored: dict[str, Path], spec: ModelSpec, tmp_path: Path
+) -> None:
+    graph = onnx.load(stored[".onnx"])
+    letters = b64encode(stored[".onnx"].read_bytes()).decode()
+    bad = len(letters) // 2  # among the weights, behind which the spec stands
+    damaged = f"{letters[:bad]}!{letters[bad + 1 :]}"
+    onnx.helper.set_model_props(graph, {"ocrnn": spec.to_json(), file.FURTHER: damaged})
+    onnx.save(graph, tmp_path / "letters.onnx")
+    (network,) = file.further(tmp_path / "letters.onnx", spec)
+    assert network.spec == spec
+    with pytest.raises(ModelError, match=f"^{tmp_path / 'letters.onnx'}: .*a further network in it cannot be used"):
+        network.content()
 
 
 def test_a_further_network_that_cannot_be_used_is_refused(

@@ -49,7 +49,7 @@ def test_frames_are_learned_from_a_teacher_where_they_are_to_be(batch: Batch, sp
 def test_each_teacher_is_asked_what_it_knows() -> None:
     path = find("latin")
     teachers = Teachers(["latin"], header(path))
-    knows = [(its.doubt > 0, its.word_doubt > 0) for its, _ in further(path, header(path))]
+    knows = [(its.spec.doubt > 0, its.spec.word_doubt > 0) for its in further(path, header(path))]
     assert len(teachers._of_lines) == 1 + sum(lines for lines, _ in knows)
     assert len(teachers._of_words) == 1 + sum(words for _, words in knows)
     assert (True, False) in knows

@@ -42,7 +42,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
 
 
 def networks(model: Path) -> list[tuple[str, bytes]]:
-    return [(ship._knows(its), content) for its, content in file.further(model, file.header(model))]
+    return [(ship._knows(its.spec), its.content()) for its in file.further(model, file.header(model))]
 
 
 def test_what_is_shipped_and_shipped_again_with_another_network_for_words(
