@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+import math
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ocrnn.decoding.constraints import own_language
+from ocrnn.decoding.guide import score
+from ocrnn.decoding.kneser_ney import estimate
+from ocrnn.decoding.language import Language
+from ocrnn.decoding.packed import pack
+from ocrnn.errors import ModelError
+from ocrnn.spec import ModelSpec
+from ocrnn.transcribe.explain import explain
+from ocrnn.transcribe.reader import Reader
+from ocrnn.transcribe.views import is_word, views
+
+if TYPE_CHECKING:
+    from tests.conftest import Bars
+
+Frames = npt.NDArray[np.float32]
+SEVEN = 8
+"""Class of the character 7: 0 is the blank's."""
+PAIRS = ("77", "78", "87", "88")
+
+
+class Shortsighted:
+    """Finds a text spread evenly over any picture; in lines of under `needs` columns it takes 7 for 8, in doubt."""
+
+    def __init__(self, bars: Bars, text: str, needs: int, doubt: float) -> None:
+        self.spec = dataclasses.replace(bars.spec, doubt=doubt)
+        self.seen: list[int] = []
+        self.further: list[Shortsighted] = []
+        self._classes = bars.spec.charset.encode(text)
+        self._needs = needs
+
+    def infer(self, images: Frames) -> Frames:
+        count, columns = len(images), images.shape[3]
+        self.seen += [columns] * count
+        shares = np.full((columns // 4, self.spec.charset.classes), 1e-4)
+        shares[:, 0] = 1
+        for place, number in enumerate(self._classes):
+            frame = int((place + 0.5) / len(self._classes) * len(shares))
+            shares[frame, [0, number]] = 1e-4, 1
+            if number == SEVEN and columns < self._needs:
+                shares[frame, [number, number + 1]] = 0.4, 0.6
+        shares /= shares.sum(1, keepdims=True)
+        return np.asarray(np.log(np.repeat(shares[:, None], count, axis=1)), np.float32)
+
+
+def test_what_is_in_doubt_is_read_wider_and_stands_where_it_stood(bars: Bars) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text)
+    assert Reader(Shortsighted(bars, text, needs=180, doubt=0)).read(picture).text == "4081234568890"
+    model = Shortsighted(bars, text, needs=180, doubt=0.85)
+    reading = Reader(model).read(picture)
+    assert max(model.seen) > 230
+    assert reading.text == text
+    assert (reading.width_px, reading.height_px, reading.frames) == (picture.shape[1], 40, 1)
+    for place, character in enumerate(reading.characters):
+        assert character.left_px == pytest.approx(4 + 12 * place, abs=5)
+        assert character.right_px == pytest.approx(12 + 12 * place, abs=5)
+
+
+def test_the_second_look_knows_the_language_that_the_model_brings(bars: Bars) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text)
+    model = Shortsighted(bars, text, needs=10_000, doubt=0.85)
+    assert Reader(model).read(picture).text == "4081234568890", "no view shows it"
+    language = base64.b64encode(pack(estimate(["4071234567890", "1234567", "40712"] * 9, 4))).decode()
+    model.spec = dataclasses.replace(model.spec, language=language, language_weight=0.5)
+    told = Reader(model).read(picture)
+    assert told.text == text
+    # Each 7 is 0.4 by the pictures and each 8 0.6: that neither is wrong is 0.16 by them, and more by both.
+    spoken = own_language(model.spec)
+    scores = {which: score(spoken, bars.spec.charset.encode(f"40{which[0]}123456{which[1]}890")) for which in PAIRS}
+    weighed = {
+        which: 0.4 ** which.count("7") * 0.6 ** which.count("8") * math.exp(2 / 3 * scores[which]) for which in PAIRS
+    }
+    assert told.confidence == pytest.approx(weighed["77"] / sum(weighed.values()), abs=0.02)
+    assert told.words[0].confidence == pytest.approx(told.confidence), "a line of one word is as sure as the word"
+    model.spec = dataclasses.replace(model.spec, language_weight=0.2)
+    assert told.confidence > Reader(model).read(picture).confidence, "a language that counts less says less"
+    model.spec = dataclasses.replace(model.spec, language_weight=0.5)
+    assert Reader(model, allow="[:digit:]").read(picture).text == "4081234568890", "what a user knows takes its place"
+    model.spec = dataclasses.replace(model.spec, doubt=0.0)
+    assert Reader(model).read(picture).text == "4081234568890", "at first it is not asked"
+
+
+def test_further_networks_take_part_in_the_second_look(bars: Bars) -> None:
+    text = "40712345678901234"
+    picture = bars.draw(text)
+    model, keen = Shortsighted(bars, text, needs=10_000, doubt=0.85), Shortsighted(bars, text, needs=0, doubt=0.85)
+    model.further = [keen]
+    assert Reader(model).read(picture).text == text, "who sees it is surer of it than who does not"
+    several = len([*views(picture)]) + 1
+    assert len(keen.seen) == (several + 1) // 2
+    assert len(model.seen) == (several + 1) // 2
+    assert keen.seen[0] == model.seen[0], "the picture as it is, first of all"
+    assert Reader(model).at_first_look().read(picture).text == text.replace("7", "8")
+    assert len(keen.seen) == (several + 1) // 2
+
+    word = bars.draw("407")
+    assert is_word(*word.shape)
+    assert not is_word(*picture.shape)
+    model, keen = Shortsighted(bars, "407", needs=10_000, doubt=0.85), Shortsighted(bars, "407", needs=0, doubt=0.85)
+    model.further = [keen]
+    assert Reader(model).read(word).text == "408"
+    assert not keen.seen, "it knows lines alone"
+    keen.spec = dataclasses.replace(keen.spec, word_doubt=0.85)
+    assert Reader(model).read(word).text == "407"
+    views_of_it = len([*views(word)]) + 1
+    assert len(keen.seen) == views_of_it
+    assert sorted(keen.seen) == sorted(model.seen[-views_of_it:]), "all views of a word"
+
+
+def test_no_further_view_is_taken_where_networks_agree_on_the_picture_as_it_is(bars: Bars) -> None:
+    word = bars.draw("4077")
+    model, keen = Shortsighted(bars, "4077", needs=10_000, doubt=0.5), Shortsighted(bars, "4077", needs=0, doubt=0.0)
+    model.further, keen.spec = [keen], dataclasses.replace(keen.spec, word_doubt=0.5)
+    alone = Reader(model).at_first_look().read(word)
+    assert (alone.text, alone.confidence < 0.5) == ("4088", True)
+    model.seen.clear()
+    reading = Reader(model).read(word)
+    assert (reading.text, reading.confidence > 0.5) == ("4077", True)
+    assert (len(model.seen), len(keen.seen)) == (1, 1), "each sees the picture as it is, and once"
+    model.spec = dataclasses.replace(model.spec, doubt=0.999)
+    keen.seen.clear()
+    assert Reader(model).read(word).text == "4077"
+    assert len(keen.seen) == len([*views(word)]) + 1, "one that is asked to be surer goes on"
+
+
+def test_frames_of_a_clip_are_read_by_further_networks_too(bars: Bars) -> None:
+    frames = [bars.draw("4077")] * 3
+    model, keen = Shortsighted(bars, "4077", needs=10_000, doubt=0.5), Shortsighted(bars, "4077", needs=0, doubt=0.0)
+    model.further, keen.spec = [keen], dataclasses.replace(keen.spec, word_doubt=0.5)
+    assert Reader(model).at_first_look().read_clip(frames).text == "4088"
+    assert not keen.seen
+    reading = Reader(model).read_clip(frames)
+    assert (reading.text, reading.frames, len(keen.seen)) == ("4077", 3, 3)
+    model.spec = dataclasses.replace(model.spec, doubt=0.0)
+    assert Reader(model).read_clip(frames).text == "4088", "a model that never looks again"
+    keen.spec = dataclasses.replace(keen.spec, word_doubt=0.0)
+    model.spec = dataclasses.replace(model.spec, doubt=0.5)
+    assert Reader(model).read_clip(frames).text == "4088", "it knows no words"
+    assert len(keen.seen) == 3
+
+
+def test_how_sure_a_second_look_is_has_a_power_of_its_own(bars: Bars) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text)
+    model = Shortsighted(bars, text, needs=180, doubt=0.85)
+    before, plain = Reader(Shortsighted(bars, text, needs=180, doubt=0)).read(picture), Reader(model).read(picture)
+    assert is_word(*picture.shape)
+    model.spec = dataclasses.replace(model.spec, again_power=2.0, word_power=0.5)
+    raised = Reader(model).read(picture)
+    assert raised.text == plain.text
+    assert raised.confidence == pytest.approx(plain.confidence**0.5)
+    assert [word.confidence for word in raised.words] == pytest.approx([w.confidence**0.5 for w in plain.words])
+    model.spec = dataclasses.replace(model.spec, doubt=0.0)
+    assert Reader(model).read(picture).confidence == before.confidence, "a first look keeps its own"
+
+
+def test_a_damaged_language_is_named(bars: Bars) -> None:
+    model = Shortsighted(bars, "407", needs=10_000, doubt=0.85)
+    model.spec = dataclasses.replace(model.spec, language="AAAA", language_weight=0.5)
+    with pytest.raises(ModelError, match="the language in the model file is damaged"):
+        Reader(model).read(bars.draw("407"))
+
+
+def test_a_language_is_unpacked_once_for_all_jobs(bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: list[float] = []
+
+    def slowly(spec: ModelSpec) -> Language:
+        unpacked.append(time.monotonic())
+        time.sleep(0.3)
+        return own_language(spec)
+
+    monkeypatch.setattr("ocrnn.transcribe.scribe.own_language", slowly)
+    model = Shortsighted(bars, "407", needs=10_000, doubt=0.85)
+    language = base64.b64encode(pack(estimate(["4071234567890", "1234567", "40712"] * 9, 4))).decode()
+    model.spec = dataclasses.replace(model.spec, language=language, language_weight=0.5)
+    assert len(list(Reader(model, jobs=3).read_many([bars.draw("407")] * 40))) == 40
+    assert len(unpacked) == 1
+
+
+def test_what_is_sure_is_read_once(bars: Bars) -> None:
+    model = Shortsighted(bars, "407", needs=0, doubt=0.85)
+    assert Reader(model).read(bars.draw("407")).text == "407"
+    assert len(model.seen) == 1
+
+
+def test_only_lines_in_doubt_are_looked_at_again(bars: Bars) -> None:
+    model = Shortsighted(bars, "407", needs=56, doubt=0.85)
+    pictures = [bars.draw("1" * count) for count in (3, 8, 3, 9)]  # two of them under 56 columns
+    read = [result.outcome for result in Reader(model).read_many(pictures)]
+    assert {getattr(outcome, "text", None) for outcome in read} == {"407"}
+    assert len(model.seen) == 4 + sum(len(list(views(pictures[n]))) for n in (0, 2))
+
+
+def test_further_texts_are_those_of_the_first_look(bars: Bars) -> None:
+    model = Shortsighted(bars, "407", needs=200, doubt=0.85)
+    reading = Reader(model, alternatives=2).read(bars.draw("407"))
+    assert (reading.text, reading.alternatives[0][0]) == ("408", "407")
+    assert len(model.seen) == 1
+
+
+def test_places_in_a_large_picture_are_its_own(bars: Bars) -> None:
+    text = "4071234567890"
+    picture = bars.draw(text, scale=10)
+    reading = Reader(Shortsighted(bars, text, needs=180, doubt=0.85)).read(picture)
+    assert (reading.text, reading.width_px) == (text, picture.shape[1])
+    for place, character in enumerate(reading.characters):
+        assert character.left_px == pytest.approx(40 + 120 * place, abs=50)
+
+
+def test_an_explanation_is_of_the_first_look(bars: Bars) -> None:
+    text = "4071234567890"
+    model = Shortsighted(bars, text, needs=180, doubt=0.85)
+    found = explain(Reader(model), bars.draw(text))
+    assert found.reading.text == "4081234568890"
+    assert Reader(model).read(bars.draw(text)).text == text
