@@ -1,21 +1,15 @@
-import tracemalloc
 from collections import Counter
-from dataclasses import dataclass
-from itertools import accumulate
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from ocrnn.data.labels import Sample
-from ocrnn.data.lines import Store
-from ocrnn.errors import ImageError
 from ocrnn.image import load_lines
 from ocrnn.spec import ModelSpec
 from ocrnn.training import batches as module
 from ocrnn.training.batches import Batch, Position, batches, collate, prepared_line
-from ocrnn.training.plans import mixed, permuted
+from ocrnn.training.plans import permuted
 from ocrnn.training.sources import RealLines
 
 
@@ -92,111 +86,10 @@ def test_a_line_without_text_weighs_as_one_character(spec: ModelSpec) -> None:
     assert batch.target_lengths.tolist() == [0, 4, 1]
 
 
-def test_a_small_set_makes_a_whole_epoch(digits: list[Sample]) -> None:
-    plan = permuted(RealLines(digits[:7], None), seed=0, epoch=1, least=20)
-    assert Counter(index for _, index in plan) == dict.fromkeys(range(7), 3)
-
-
 def test_a_line_too_narrow_for_its_text_is_left_out(digits: list[Sample], spec: ModelSpec) -> None:
     impossible = Sample(digits[0].image, "0" * 99)
     assert prepared_line([(RealLines([impossible], None), 0)], 0, spec, seed=0, epoch=1) is None
 
 
-def test_pictures_kept_in_memory_are_the_pictures_on_disk(digits: list[Sample]) -> None:
-    kept, unkept = RealLines(digits, None), RealLines(digits, None, cache_bytes=0)
-    rng = np.random.default_rng(0)
-    for _ in range(2):  # the second time from memory
-        assert all(np.array_equal(kept.draw(n, rng)[0], unkept.draw(n, rng)[0]) for n in range(9))
-
-
 def test_a_position_counts_from_the_beginning() -> None:
     assert Position() == Position(0, 0)
-
-
-class Numbered(Store):
-    """Samples that are only made when they are asked for, in shards of these sizes."""
-
-    def __init__(self, sizes: list[int]) -> None:
-        self._ends = list(accumulate(sizes))
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def sample(self, number: int) -> Sample:
-        return Sample(Path(f"{number}.png"), str(number))
-
-    def blocks(self) -> list[int]:
-        return self._ends
-
-
-def test_shards_are_shuffled_within_a_window_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ocrnn.training.plans._WINDOW_LINES", 50)
-    monkeypatch.setattr("ocrnn.training.plans._WINDOW_SHARDS", 3)
-    sizes = [10] * 20 + [70, 5, 5]
-    source = RealLines(Numbered(sizes), None)
-    orders = {}
-    for seed, epoch in ((0, 1), (0, 2), (1, 1)):
-        plan = permuted(source, seed, epoch, least=1)
-        order = [index for _, index in plan]
-        assert sorted(order) == list(range(sum(sizes)))
-        assert order == [plan[place][1] for place in range(len(plan))]
-        # From the middle of a new plan, as a run that is resumed asks, the same.
-        assert order[137:] == [index for _, index in permuted(source, seed, epoch, least=1)[137:]]
-        orders[seed, epoch] = order
-        shards = np.searchsorted(list(accumulate(sizes)), np.array(order), side="right")
-        near = [len(set(shards[place : place + 50])) for place in range(0, len(order), 10)]
-        assert max(near) <= 2 * 7 and min(near[:-5]) >= 3
-        assert list(shards) != sorted(shards)
-    assert len({tuple(order) for order in orders.values()}) == 3
-
-
-def test_a_plan_of_a_million_lines_costs_next_to_nothing() -> None:
-    tracemalloc.start()
-    plan = permuted(RealLines(Numbered([5000] * 200), None), 0, 1, least=1)
-    plan = mixed(plan, [(RealLines(Numbered([10]), None), 0.5)])
-    assert len(plan) == 1_500_000
-    assert len({plan[place] for place in range(700_000, 700_400)}) == 400
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 3_000_000
-
-
-@pytest.mark.parametrize("rates", [[1.0], [0.25], [2.5, 0.3], [0.0]])
-def test_other_sources_stand_evenly_between_the_lines(rates: list[float], digits: list[Sample]) -> None:
-    lines = permuted(RealLines(digits, None), 0, 1, least=1)
-    sources = [(RealLines(digits, None), rate) for rate in rates]
-    expected: list[tuple[object, int]] = []
-    for place, line in enumerate(lines):
-        expected.append(line)
-        for source, rate in sources:
-            expected += [(source, number) for number in range(int(place * rate), int((place + 1) * rate))]
-    plan = mixed(lines, sources)
-    assert list(plan) == expected
-    assert len(plan) == len(expected)
-
-
-def test_a_page_is_decoded_once_for_all_its_lines(tmp_path: Path) -> None:
-    loads = []
-
-    @dataclass(frozen=True)
-    class Row:
-        top: int
-
-        def load(self, holder: Path, max_pixels: int) -> np.ndarray:
-            loads.append((holder.name, self.top))
-            if self.top == 3:
-                raise ImageError("spoiled")
-            return np.full((8, 20), self.top, np.uint8)
-
-        def read(self, holder: Path) -> None:
-            raise AssertionError
-
-    samples = [Sample(tmp_path / page, "1", part=Row(top)) for page in ("a.png", "b.png") for top in range(4)]
-    source = RealLines(samples, None)
-    rng = np.random.default_rng(0)
-    assert source.draw(5, rng)[0][0, 0] == 1
-    assert sorted(loads) == [("b.png", top) for top in range(4)]
-    assert [int(source.draw(4 + top, rng)[0][0, 0]) for top in range(3)] == [0, 1, 2]
-    assert len(loads) == 4
-    with pytest.raises(ImageError, match="spoiled"):
-        source.draw(7, rng)
