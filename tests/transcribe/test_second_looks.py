@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from ocrnn.errors import ModelError
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe.explain import explain
 from ocrnn.transcribe.reader import Reader
+from ocrnn.transcribe.result import Result
+from ocrnn.transcribe.turning import turned
 from ocrnn.transcribe.views import is_word, views
 
 if TYPE_CHECKING:
@@ -33,8 +36,8 @@ PAIRS = ("77", "78", "87", "88")
 class Shortsighted:
     """Finds a text spread evenly over any picture; in lines of under `needs` columns it takes 7 for 8, in doubt."""
 
-    def __init__(self, bars: Bars, text: str, needs: int, doubt: float) -> None:
-        self.spec = dataclasses.replace(bars.spec, doubt=doubt)
+    def __init__(self, bars: Bars, text: str, needs: int, doubt: float = 0.0, word_doubt: float = 0.0) -> None:
+        self.spec = dataclasses.replace(bars.spec, doubt=doubt, word_doubt=word_doubt)
         self.seen: list[int] = []
         self.further: list[Shortsighted] = []
         self._classes = bars.spec.charset.encode(text)
@@ -52,6 +55,31 @@ class Shortsighted:
                 shares[frame, [number, number + 1]] = 0.4, 0.6
         shares /= shares.sum(1, keepdims=True)
         return np.asarray(np.log(np.repeat(shares[:, None], count, axis=1)), np.float32)
+
+
+class Levelheaded(Shortsighted):
+    """The same, where the bars stand; where they hang it sees no text."""
+
+    def infer(self, images: Frames) -> Frames:
+        said = super().infer(images)
+        above, below = np.split(images.sum(axis=(1, 3)), 2, axis=1)  # ink of each row (N, H / 2)
+        said[:, above.sum(1) > below.sum(1)] = -math.log(self.spec.charset.classes)
+        return said
+
+
+class Companionable(Shortsighted):
+    """The same, but each of two threads waits until the other is there before it sees anything."""
+
+    def __init__(self, bars: Bars, text: str, needs: int, doubt: float = 0.0, word_doubt: float = 0.0) -> None:
+        super().__init__(bars, text, needs, doubt, word_doubt)
+        self._there: set[int] = set()
+        self._meeting = threading.Barrier(2, timeout=20)
+
+    def infer(self, images: Frames) -> Frames:
+        if threading.get_ident() not in self._there:
+            self._there.add(threading.get_ident())
+            self._meeting.wait()
+        return super().infer(images)
 
 
 def test_what_is_in_doubt_is_read_wider_and_stands_where_it_stood(bars: Bars) -> None:
@@ -120,10 +148,39 @@ def test_further_networks_take_part_in_the_second_look(bars: Bars) -> None:
     assert sorted(keen.seen) == sorted(model.seen[-views_of_it:]), "all views of a word"
 
 
+def test_who_knows_words_alone_is_asked_for_words_and_reads_all_further_views_of_them(bars: Bars) -> None:
+    text = "407"
+    model = Shortsighted(bars, text, needs=10_000, doubt=0.85)
+    model.further = [other := Shortsighted(bars, text, needs=10_000, word_doubt=0.85)]
+    word, line = bars.draw(text), bars.draw("40712345678901234")
+    assert Reader(model).read(line).text == "408"
+    assert (len(model.seen), len(other.seen)) == (1 + len([*views(line)]), 0), "it knows no lines"
+    model.seen.clear()
+    assert Reader(model).read(word).text == "408"
+    assert len(model.seen) == 1, "the model's own network reads no further view of a word"
+    assert len(other.seen) == 1 + len([*views(word)])
+
+
+def test_further_networks_read_with_several_jobs_as_with_one(bars: Bars) -> None:
+    """Readings differ with the width of a line, so that those of another line would be found out."""
+    text = "4077"
+    pictures = [bars.draw("1" * count) for count in (24, 3, 30, 4, 9, 14, 12, 20)]
+
+    def read(keen: Shortsighted, jobs: int) -> list[Result]:
+        model = Shortsighted(bars, text, needs=130, doubt=1.0)
+        model.further = [keen]
+        return list(Reader(model, jobs=jobs).read_many(pictures))
+
+    alone = read(Shortsighted(bars, text, needs=250, doubt=1.0, word_doubt=1.0), 1)
+    assert {getattr(result.outcome, "text", None) for result in alone} == {"4077", "4088"}
+    assert len({getattr(result.outcome, "confidence", None) for result in alone}) > 2
+    assert read(Companionable(bars, text, needs=250, doubt=1.0, word_doubt=1.0), 2) == alone
+
+
 def test_no_further_view_is_taken_where_networks_agree_on_the_picture_as_it_is(bars: Bars) -> None:
     word = bars.draw("4077")
-    model, keen = Shortsighted(bars, "4077", needs=10_000, doubt=0.5), Shortsighted(bars, "4077", needs=0, doubt=0.0)
-    model.further, keen.spec = [keen], dataclasses.replace(keen.spec, word_doubt=0.5)
+    model = Shortsighted(bars, "4077", needs=10_000, doubt=0.5)
+    model.further = [keen := Shortsighted(bars, "4077", needs=0, word_doubt=0.5)]
     alone = Reader(model).at_first_look().read(word)
     assert (alone.text, alone.confidence < 0.5) == ("4088", True)
     model.seen.clear()
@@ -136,10 +193,31 @@ def test_no_further_view_is_taken_where_networks_agree_on_the_picture_as_it_is(b
     assert len(keen.seen) == len([*views(word)]) + 1, "one that is asked to be surer goes on"
 
 
+def test_further_views_are_taken_where_networks_are_unsure_of_the_picture_as_it_is_or_at_odds(bars: Bars) -> None:
+    text = "4077"
+    word = bars.draw(text)
+    several = len([*views(word)])
+    model = Shortsighted(bars, text, needs=10_000, doubt=0.5)
+
+    def looks(*further: Shortsighted) -> list[int]:
+        model.further = [*further]
+        Reader(model).read(word)
+        return [len(each.seen) for each in further]
+
+    def keen(text: str) -> Shortsighted:
+        return Shortsighted(bars, text, needs=0, word_doubt=0.5)
+
+    assert looks(keen(text)) == [1]
+    assert looks(Shortsighted(bars, text, needs=10_000, word_doubt=0.5)) == [1 + several], "both are unsure"
+    assert looks(keen(text), keen("12")) == [1 + several] * 2, "each is sure of a text of its own"
+    model.spec = dataclasses.replace(model.spec, word_power=100.0)
+    assert looks(keen(text)) == [1 + several], "the power tells how sure they are"
+
+
 def test_frames_of_a_clip_are_read_by_further_networks_too(bars: Bars) -> None:
     frames = [bars.draw("4077")] * 3
-    model, keen = Shortsighted(bars, "4077", needs=10_000, doubt=0.5), Shortsighted(bars, "4077", needs=0, doubt=0.0)
-    model.further, keen.spec = [keen], dataclasses.replace(keen.spec, word_doubt=0.5)
+    model = Shortsighted(bars, "4077", needs=10_000, doubt=0.5)
+    model.further = [keen := Shortsighted(bars, "4077", needs=0, word_doubt=0.5)]
     assert Reader(model).at_first_look().read_clip(frames).text == "4088"
     assert not keen.seen
     reading = Reader(model).read_clip(frames)
@@ -202,6 +280,20 @@ def test_only_lines_in_doubt_are_looked_at_again(bars: Bars) -> None:
     read = [result.outcome for result in Reader(model).read_many(pictures)]
     assert {getattr(outcome, "text", None) for outcome in read} == {"407"}
     assert len(model.seen) == 4 + sum(len(list(views(pictures[n]))) for n in (0, 2))
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_what_was_turned_is_looked_at_again_as_it_was_turned(bars: Bars, angle: int) -> None:
+    text = "40712345678907123456"
+    picture = bars.draw(text)
+    model = Levelheaded(bars, text, needs=280, doubt=0.85)
+    as_it_should = Reader(model, turn="auto").read(picture)
+    assert as_it_should.text == text
+    model.seen.clear()
+    found = Reader(model, turn="auto").read(turned(picture, -angle))
+    assert (found.text, found.turned_deg) == (text, angle)
+    assert dataclasses.replace(found, turned_deg=0, width_px=picture.shape[1], height_px=40) == as_it_should
+    assert len(model.seen) == 2 + len([*views(picture)]), "the other way it is looked at once"
 
 
 def test_further_texts_are_those_of_the_first_look(bars: Bars) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ocrnn.charset import Charset
 from ocrnn.spec import ModelSpec
-from ocrnn.transcribe.views import by_network, in_doubt, kept, views
+from ocrnn.transcribe.views import by_network, in_doubt, is_settled, kept, views
 from tests.transcribe.conftest import spaced
 
 if TYPE_CHECKING:
@@ -102,6 +102,18 @@ def test_words_and_lines_have_doubts_of_their_own(confidence: float, width: int,
     spec = ModelSpec(Charset("abc"), doubt=0.1, word_doubt=0.3)
     reading = dataclasses.replace(spaced("abc"), confidence=confidence)
     assert in_doubt(reading, np.zeros((40, width), np.uint8), spec) == again
+
+
+@pytest.mark.parametrize(
+    ("confidence", "width", "settled"),
+    [(0.55, 400, True), (0.45, 400, False), (0.55, 100, False), (0.65, 100, True)],
+)
+def test_settled_is_what_is_likelier_than_not_and_no_longer_in_doubt(
+    confidence: float, width: int, settled: bool
+) -> None:
+    spec = ModelSpec(Charset("abc"), doubt=0.1, word_doubt=0.6)
+    reading = dataclasses.replace(spaced("abc"), confidence=confidence)
+    assert is_settled(reading, np.zeros((40, width), np.uint8), spec) == settled
 
 
 def test_long_lines_are_not_looked_at_again() -> None:
