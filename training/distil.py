@@ -20,7 +20,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ocrnn.decoding.ctc import greedy
+from ocrnn.errors import UsageError
 from ocrnn.model import file
 from ocrnn.model.executors import Model, OnnxModel
 from ocrnn.model.runtime import find
@@ -138,6 +139,20 @@ def lessons(
         yield from (batch for batch, _ in batches(ready, spec, columns=COLUMNS, seed=seed, epoch=epoch, chunk=CHUNK))
 
 
+def shares_of(share: Sequence[str], only: Sequence[str]) -> dict[str, float]:
+    """Shares of kinds of drawn lines, told as `word=0.62`; beside those that are `only` to be drawn all others have 0.
+
+    Raises UsageError for both at once, and for a kind that there is not.
+    """
+    if only and share:
+        raise UsageError("--only and --share contradict one another")
+    named = {kind: number for kind, _, number in (each.partition("=") for each in only or share)}
+    kinds = [kind.name for kind in KINDS]
+    if unknown := sorted(named.keys() - kinds):
+        raise UsageError(f"{', '.join(unknown)}: no kind of line; there are {', '.join(kinds)}")
+    return {**(dict.fromkeys(kinds, 0.0) if only else {}), **{kind: float(number) for kind, number in named.items()}}
+
+
 def main() -> None:
     """Read the command line, teach, and tell how it goes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -155,15 +170,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=41)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    try:
+        shares = shares_of(arguments.share, arguments.only)
+    except UsageError as error:
+        parser.error(str(error))
     torch.set_num_threads(1)
     network, spec = load_weights(arguments.network)
-    if arguments.only and arguments.share:
-        parser.error("--only and --share contradict one another")
-    unknown = {each.partition("=")[0] for each in (*arguments.only, *arguments.share)} - {kind.name for kind in KINDS}
-    if unknown:
-        parser.error(f"{', '.join(sorted(unknown))}: no kind of line; there are {', '.join(k.name for k in KINDS)}")
-    named = {kind: float(share) for kind, _, share in (e.partition("=") for e in arguments.only or arguments.share)}
-    shares = {**({kind.name: 0.0 for kind in KINDS} if arguments.only else {}), **named}
     synthesizer = Synthesizer(arguments.fonts, arguments.texts, spec.charset, shares=shares)
     real = open_real(arguments.real, spec)[0] if arguments.real else {}
     teachers = Teachers(arguments.teacher, spec) if arguments.teacher else None

@@ -1,20 +1,33 @@
 from __future__ import annotations
 
+import queue
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import partialmethod
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from ocrnn.data.labels import Sample
 from ocrnn.decoding.ctc import greedy
+from ocrnn.image import Grey
 from ocrnn.model.file import further, header
 from ocrnn.model.network import Network
 from ocrnn.model.quantise import draw_lines
 from ocrnn.model.runtime import find
+from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
+from ocrnn.synth.kinds import KINDS
+from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.batches import Batch, batches
 from ocrnn.training.plans import permuted
 from ocrnn.training.sources import RealLines
-from training.distil import Pupil, Teachers
+from training import distil
+from training.distil import Pupil, Teachers, lessons, shares_of
+from training.latin import REAL
 
 
 @pytest.fixture
@@ -75,3 +88,95 @@ def test_teachers_agree_on_what_they_read_right(latin: str) -> None:
     assert opinion.exp().sum(2) == pytest.approx(1.0, abs=1e-4)
     assert greedy(opinion[:, 0].numpy()).classes == text
     assert learned[:, 0].all() and not learned[:, 1].any()
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What all lines say that are drawn from here on."""
+    said: list[str] = []
+    line = Synthesizer.line
+
+    def noted(maker: Synthesizer, rng: np.random.Generator, *, longest: int = 95) -> tuple[Grey, str]:
+        grey, text = line(maker, rng, longest=longest)
+        said.append(text)
+        return grey, text
+
+    monkeypatch.setattr(Synthesizer, "line", noted)
+    return said
+
+
+def said_by(made: Iterator[Batch], spec: ModelSpec, lines: int) -> list[str]:
+    """What the lines of some batches say: of as many as hold so many lines."""
+    texts: list[str] = []
+    while len(texts) < lines:
+        batch = next(made)
+        parts = torch.split(batch.targets, batch.target_lengths.tolist())
+        texts += [spec.charset.decode(part.tolist()) for part in parts]
+    return texts
+
+
+def test_without_real_lines_all_are_drawn_and_none_is_longer_than_asked(
+    spec: ModelSpec, fonts: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distil, "CHUNK", 40)
+    texts = said_by(lessons(Synthesizer(fonts, None, spec.charset), {}, spec, 3, longest=9), spec, 100)
+    assert Counter(texts) <= Counter(drawn)
+    assert max(map(len, texts)) == 9
+    assert len(set(texts)) > 80, "other ones each time"
+
+
+def test_where_there_are_real_lines_a_fifth_are(
+    digits: list[Sample], spec: ModelSpec, fonts: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distil, "CHUNK", 400)
+    real = {name: RealLines(digits, None) for name in REAL}
+    texts = said_by(lessons(Synthesizer(fonts, None, spec.charset), real, spec, 3, longest=9), spec, 300)
+    assert len(drawn) / 400 == pytest.approx(0.8, abs=0.08)
+    assert set(texts) <= {*drawn, *(sample.text for sample in digits)}
+    assert not set(texts) <= {*drawn}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["distil.py", *map(str, arguments)])
+    distil.main()
+
+
+def test_only_the_kinds_that_are_asked_for_are_drawn_and_learned(
+    spec: ModelSpec, fonts: Path, tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distil, "CHUNK", 60)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    # Of a fault in the thread that draws nobody is told: that is no reason to wait for ever.
+    monkeypatch.setattr(queue.Queue, "get", partialmethod(queue.Queue.get, timeout=30))
+    (tmp_path / "mul.txt").write_text(f"{1234567890 * 10**40}\n", encoding="utf-8")
+    network = tmp_path / "network.safetensors"
+    save_weights(network, pupil(spec).network, spec)
+    given = ("--fonts", fonts, "--texts", tmp_path, "--network", network, "--teacher", "--minutes", "0.01")
+    run(monkeypatch, *given, "--only", "captcha=0.2", "--out", tmp_path / "out")
+    assert len(drawn) >= 60
+    assert all(3 <= len(text) <= 8 for text in drawn), "captchas have so few characters, and not all lines"
+    before, after = (load_weights(path)[0].parameters() for path in (network, tmp_path / "out" / "ema.safetensors"))
+    assert not any(torch.equal(weight, learned) for weight, learned in zip(before, after, strict=True))
+
+
+def test_other_kinds_keep_their_shares_or_have_none() -> None:
+    asked, named = ["captcha=0.2", "word=1"], {"captcha": 0.2, "word": 1.0}
+    assert shares_of(asked, []) == named
+    assert shares_of([], asked) == {kind.name: named.get(kind.name, 0.0) for kind in KINDS}
+    assert shares_of([], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--only", "wrod=0.6", "captcha=0.2"], "wrod: no kind of line; there are print, book,"),
+        (["--share", "wrod=0.6", "--share", "slip=0.2"], "slip, wrod: no kind of line; there are print, book,"),
+        (["--only", "word=0.6", "--share", "captcha=0.2"], "--only and --share contradict one another"),
+    ],
+)
+def test_kinds_that_cannot_be_drawn_so_are_refused(
+    options: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "--fonts", ".", "--texts", ".", "--network", "nosuch", "--out", ".", *options)
+    assert said in capsys.readouterr().err
