@@ -142,7 +142,7 @@ def lessons(
 def shares_of(share: Sequence[str], only: Sequence[str]) -> dict[str, float]:
     """Shares of kinds of drawn lines, told as `word=0.62`; beside those that are `only` to be drawn all others have 0.
 
-    Raises UsageError for both at once, and for a kind that there is not.
+    Raises UsageError for both at once, a kind that there is not, what is no share, and shares of nothing.
     """
     if only and share:
         raise UsageError("--only and --share contradict one another")
@@ -150,7 +150,17 @@ def shares_of(share: Sequence[str], only: Sequence[str]) -> dict[str, float]:
     kinds = [kind.name for kind in KINDS]
     if unknown := sorted(named.keys() - kinds):
         raise UsageError(f"{', '.join(unknown)}: no kind of line; there are {', '.join(kinds)}")
-    return {**(dict.fromkeys(kinds, 0.0) if only else {}), **{kind: float(number) for kind, number in named.items()}}
+    shares = dict.fromkeys(kinds, 0.0) if only else {}
+    for kind, number in named.items():
+        try:
+            shares[kind] = float(number)
+        except ValueError:
+            raise UsageError(f"{kind}={number}: no share; give a number, such as {kind}=0.2") from None
+        if not 0 <= shares[kind] < math.inf:
+            raise UsageError(f"{kind}={number}: a share is 0 or more")
+    if not any(shares.get(kind.name, kind.share) for kind in KINDS):
+        raise UsageError("nothing is left to draw; give some kind a share above 0")
+    return shares
 
 
 def main() -> None:
@@ -179,15 +189,17 @@ def main() -> None:
     synthesizer = Synthesizer(arguments.fonts, arguments.texts, spec.charset, shares=shares)
     real = open_real(arguments.real, spec)[0] if arguments.real else {}
     teachers = Teachers(arguments.teacher, spec) if arguments.teacher else None
-    ready: queue.Queue[tuple[Batch, Opinion | None]] = queue.Queue(6)
-
+    ready: queue.Queue[tuple[Batch, Opinion | None] | Exception] = queue.Queue(6)
     over = threading.Event()
 
     def prepare() -> None:
-        for batch in lessons(synthesizer, real, spec, arguments.seed, arguments.longest):
-            if over.is_set():
-                return
-            ready.put((batch, teachers.opinion(batch) if teachers else None))
+        try:
+            for batch in lessons(synthesizer, real, spec, arguments.seed, arguments.longest):
+                if over.is_set():
+                    return
+                ready.put((batch, teachers.opinion(batch) if teachers else None))
+        except Exception as fault:  # or who learns would wait for ever
+            ready.put(fault)
 
     preparing = threading.Thread(target=prepare, daemon=True)
     preparing.start()
@@ -204,7 +216,10 @@ def main() -> None:
         done = (time.monotonic() - begun) / (60 * arguments.minutes)
         if done >= 1:
             break
-        batch, pupil.opinion = ready.get()
+        lesson = ready.get()
+        if isinstance(lesson, Exception):
+            raise lesson
+        batch, pupil.opinion = lesson
         rate = arguments.rate * min(1.0, (step + 1) / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * done))
         loss, _ = pupil.learn(batch, rate, step).tolist()
         told.append((loss, float(pupil.apart)))

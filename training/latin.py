@@ -60,7 +60,7 @@ class Course:
     def plan(self, epoch: int) -> Plan:
         """Lines of one epoch; the first has no real ones."""
         rng = np.random.default_rng((self._seed, epoch, 7))
-        synthetic = SynthLines(self._synthesizer, 95 if self._taught else LONGEST.get(epoch, 95))
+        synthetic = SynthLines(self._synthesizer, longest=95 if self._taught else LONGEST.get(epoch, 95))
         names = list(self._real)
         shares = np.array([REAL[name] for name in names])
         lines: list[tuple[Source, int]] = []

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import queue
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -146,8 +144,6 @@ def test_only_the_kinds_that_are_asked_for_are_drawn_and_learned(
 ) -> None:
     monkeypatch.setattr(distil, "CHUNK", 60)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
-    # Of a fault in the thread that draws nobody is told: that is no reason to wait for ever.
-    monkeypatch.setattr(queue.Queue, "get", partialmethod(queue.Queue.get, timeout=30))
     (tmp_path / "mul.txt").write_text(f"{1234567890 * 10**40}\n", encoding="utf-8")
     network = tmp_path / "network.safetensors"
     save_weights(network, pupil(spec).network, spec)
@@ -157,6 +153,21 @@ def test_only_the_kinds_that_are_asked_for_are_drawn_and_learned(
     assert all(3 <= len(text) <= 8 for text in drawn), "captchas have so few characters, and not all lines"
     before, after = (load_weights(path)[0].parameters() for path in (network, tmp_path / "out" / "ema.safetensors"))
     assert not any(torch.equal(weight, learned) for weight, learned in zip(before, after, strict=True))
+
+
+def test_a_fault_where_lines_are_drawn_ends_the_run(
+    spec: ModelSpec, fonts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(*_: object, **__: object) -> tuple[Grey, str]:
+        raise ValueError("the font is torn")
+
+    monkeypatch.setattr(Synthesizer, "line", torn)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    (tmp_path / "mul.txt").write_text("123\n", encoding="utf-8")
+    save_weights(tmp_path / "network.safetensors", pupil(spec).network, spec)
+    given = ("--fonts", fonts, "--texts", tmp_path, "--network", tmp_path / "network.safetensors", "--teacher")
+    with pytest.raises(ValueError, match="the font is torn"):
+        run(monkeypatch, *given, "--minutes", "1", "--out", tmp_path / "out")
 
 
 def test_other_kinds_keep_their_shares_or_have_none() -> None:
@@ -172,6 +183,9 @@ def test_other_kinds_keep_their_shares_or_have_none() -> None:
         (["--only", "wrod=0.6", "captcha=0.2"], "wrod: no kind of line; there are print, book,"),
         (["--share", "wrod=0.6", "--share", "slip=0.2"], "slip, wrod: no kind of line; there are print, book,"),
         (["--only", "word=0.6", "--share", "captcha=0.2"], "--only and --share contradict one another"),
+        (["--only", "word"], "word=: no share; give a number, such as word=0.2"),
+        (["--share", "word=-1"], "word=-1: a share is 0 or more"),
+        (["--only", "word=0", "captcha=0"], "nothing is left to draw"),
     ],
 )
 def test_kinds_that_cannot_be_drawn_so_are_refused(
