@@ -53,6 +53,8 @@ class SecondLooks:
             views = [[look.read.page, *look.read.page.views(self._own)] for look in part]
             self._see(part, views, batch_size)
             self._agree(part)
+            for look in part:
+                look.forget()
 
     def of_frames(self, shots: Sequence[Prepared], batch_size: int) -> tuple[list[Prepared], list[LogProbs]]:
         """What further networks that know such lines as the first frame say of all of one line: frames and their lines.
@@ -110,6 +112,11 @@ class _Look:
     read: Read
     seen: list[Prepared]
     lines: list[LogProbs]
+
+    def forget(self) -> None:
+        """Let go of the views: of a window of words in doubt they would take a hundred megabytes."""
+        self.seen.clear()
+        self.lines.clear()
 
     @property
     def reading(self) -> Reading:

@@ -29,12 +29,12 @@ def test_every_view_is_read_and_the_picture_as_it_is_by_every_further_network(ba
     assert by_network(1, [own, lines], word=False) == [[], [0]]
 
 
-def test_lines_get_other_widths_and_words_other_slopes_and_leans() -> None:
+def test_lines_get_four_widths_and_words_one_with_slopes_and_leans() -> None:
     line = [view.grey.shape for view in views(np.zeros((40, 400), np.uint8))]
     assert line == [(40, 460), (40, 520), (40, 600), (40, 340)]
     word = list(views(np.zeros((40, 76), np.uint8)))
-    assert [view.grey.shape[1] for view in word[4:]] == [76] * 6 + [96] * 2
-    assert all((view.left, view.width) == (10, 76) for view in word[10:])
+    assert [view.grey.shape[1] for view in word] == [114] + [76] * 6 + [96] * 2
+    assert all((view.left, view.width) == (10, 76) for view in word[7:])
     assert all(min(view.grey.shape) >= 1 for view in views(np.zeros((1, 1), np.uint8)))
 
 
