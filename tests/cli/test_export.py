@@ -14,7 +14,7 @@ from PIL import Image
 from ocrnn.charset import Charset
 from ocrnn.cli.main import program
 from ocrnn.model.network import Network
-from ocrnn.model.runtime import header, open_model
+from ocrnn.model.runtime import further, header, open_model
 from ocrnn.model.weights import save_weights
 from ocrnn.spec import Architecture, ModelSpec
 
@@ -39,6 +39,18 @@ def test_export_writes_the_same_model_to_read_with(trained: Path, tmp_path: Path
     assert done.stderr.count("\n") == 1
     assert str(tmp_path / "m.onnx") in done.stderr
     assert header(tmp_path / "m.onnx") == header(trained)
+    open_model(tmp_path / "m.onnx")
+
+
+def test_a_shipped_model_takes_along_the_networks_that_it_asks_in_doubt_and_no_scores(tmp_path: Path) -> None:
+    done = export("latin", "-o", tmp_path / "m.onnx")
+    assert done.exit_code == 0, done.output
+    there, here = header("latin"), header(tmp_path / "m.onnx")
+    assert further(tmp_path / "m.onnx") == further("latin") != []
+    for when in ("doubt", "word_doubt", "again_power", "word_power"):
+        assert getattr(here, when) == getattr(there, when)
+    assert "scores" in there.about
+    assert here.about["name"] == "latin" and "scores" not in here.about, "they were measured on the other file"
     open_model(tmp_path / "m.onnx")
 
 

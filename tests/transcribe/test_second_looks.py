@@ -59,7 +59,8 @@ class Shortsighted:
             shares[int(column / 4), [0, number]] = 1e-4, 1
             if number == SEVEN and columns < self._needs:
                 shares[int(column / 4), [number, number + 1]] = 0.4, 0.6
-        return np.log(shares / shares.sum(1, keepdims=True)).astype(np.float32)
+        line: Frames = np.log(shares / shares.sum(1, keepdims=True)).astype(np.float32)
+        return line
 
 
 class Levelheaded(Shortsighted):
