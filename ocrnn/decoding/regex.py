@@ -62,7 +62,7 @@ class Regex:
         self._lock = Lock()
         first = whole.first & automaton.live
         if not first and not whole.nullable:
-            raise UsageError(f"--regex {pattern!r}: no text of the model's characters matches; change the pattern")
+            raise UsageError(f"{_named(pattern)}: no text of the model's characters matches; change the pattern")
         self.start = self._number(first, whole.nullable)
         self.scores = lru_cache(CACHED_ROWS)(self._scores)
         self.step = lru_cache(CACHED_ROWS)(self._step)
@@ -274,7 +274,7 @@ class _Parser:
         return True
 
     def _where(self, at: int) -> str:
-        return f"--regex {self._pattern!r}: character {at + 1}"
+        return f"{_named(self._pattern)}: character {at + 1}"
 
     def _error(self, fault: str, at: int | None = None) -> UsageError:
         return UsageError(f"{self._where(self._at if at is None else at)}: {fault}")
@@ -307,7 +307,7 @@ class _Automaton:
         if isinstance(node, _Class):
             if len(self._masks) == _MOST_POSITIONS:
                 raise UsageError(
-                    f"--regex {pattern!r}: is longer than {_MOST_POSITIONS} characters with its counts written out; "
+                    f"{_named(pattern)}: is longer than {_MOST_POSITIONS} characters with its counts written out; "
                     f"use smaller ones"
                 )
             self._masks.append(self._mask(node))
@@ -377,6 +377,12 @@ class _Automaton:
     def _link(self, positions: int, followers: int) -> None:
         for position in _bits(positions):
             self._follow[position] |= followers
+
+
+def _named(pattern: str) -> str:
+    """The option with its pattern as it was written: a backslash is one, and not two as in Python."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in pattern)
+    return f"--regex '{shown}'"
 
 
 def _bits(number: int) -> Iterator[int]:

@@ -128,8 +128,13 @@ def test_a_long_count_has_few_followers() -> None:
 def test_what_is_not_understood_is_one_line_with_its_place(pattern: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as raised:
         Regex(pattern, CHARSET)
-    assert str(raised.value).startswith(f"--regex {pattern!r}: ")
+    assert str(raised.value).startswith(f"--regex '{pattern}': ")
     assert "\n" not in str(raised.value)
+
+
+def test_a_line_break_in_a_pattern_is_spelled_out() -> None:
+    with pytest.raises(UsageError, match=r"^--regex 'x\\ny': no text"):
+        Regex("x\ny", CHARSET)
 
 
 def test_examples() -> None:
