@@ -136,7 +136,7 @@ def _shown(paragraph: str) -> str:
     if not paragraph.startswith(_AS_IT_IS):
         return _filled(paragraph)
     lines = paragraph.removeprefix(_AS_IT_IS).splitlines()
-    return "\n".join(("```sh", *(re.sub(r"(?<=\S)( {2,})(?=\S)", r"\1# ", line, count=1) for line in lines), "```"))
+    return "\n".join(("```sh", *(re.sub(r"(?<=\S)( {2,})(?=[^\s#])", r"\1# ", line, count=1) for line in lines), "```"))
 
 
 def _filled(paragraph: str, indent: str = "") -> str:

@@ -61,6 +61,7 @@ def test_examples_are_what_a_shell_takes(make: ModuleType) -> None:
         make._shown("\b\nocrnn info       all of it\nocrnn info x")
         == "```sh\nocrnn info       # all of it\nocrnn info x\n```"
     )
+    assert make._shown("\b\nocrnn info     # all of it") == "```sh\nocrnn info     # all of it\n```"
     assert not [name for name, text in make.pages().items() if "\b" in text]
 
 
