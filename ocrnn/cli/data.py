@@ -12,6 +12,7 @@ import click
 from ocrnn.cli import options
 from ocrnn.cli.main import FAILED
 from ocrnn.cli.progress import bar
+from ocrnn.data.counting import counted
 
 if TYPE_CHECKING:
     from ocrnn.data.samples import Problem, Sample
@@ -129,7 +130,8 @@ def split(
     failed = _write(parts.train, output / "train", form, lines, quiet)
     failed += _write(parts.validation, output / "val", form, lines, quiet)
     if not quiet:
-        click.echo(f"{len(parts.train)} lines to train on, {len(parts.validation)} to validate with", err=True)
+        told = f"{counted(len(parts.train), 'line')} to train on, {len(parts.validation)} to validate with"
+        click.echo(told, err=True)
     _end(ctx, problems, failed, len(samples), quiet=quiet)
 
 
@@ -149,12 +151,12 @@ def stats(ctx: click.Context, folder: Path, as_json: bool, most: int, quiet: boo
 
     samples, problems = _read(folder)
     progress = bar(len(samples), "lines", shown=not quiet)
-    counted = count(_passing(samples, progress))
+    found = count(_passing(samples, progress))
     progress.close()
-    click.echo(json.dumps(asdict(counted), ensure_ascii=False, indent=1) if as_json else _table(counted, most))
-    if counted.unopened:
-        click.echo(f"ocrnn: {counted.unopened} pictures cannot be opened; `ocrnn check` names them", err=True)
-    if problems or counted.unopened:
+    click.echo(json.dumps(asdict(found), ensure_ascii=False, indent=1) if as_json else _table(found, most))
+    if found.unopened:
+        click.echo(f"ocrnn: {counted(found.unopened, 'picture')} cannot be opened; `ocrnn check` names them", err=True)
+    if problems or found.unopened:
         ctx.exit(FAILED)
 
 
@@ -195,7 +197,7 @@ def _write(samples: Sequence[Sample], folder: Path, form: str, lines: int, quiet
 
 def _end(ctx: click.Context, problems: Sequence[Problem], failed: int, lines: int, *, quiet: bool) -> None:
     if not quiet:
-        click.echo(f"ocrnn: {lines - failed} lines written, {len(problems) + failed} left out", err=True)
+        click.echo(f"ocrnn: {counted(lines - failed, 'line')} written, {len(problems) + failed} left out", err=True)
     if problems or failed:
         ctx.exit(FAILED)
 

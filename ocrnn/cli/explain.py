@@ -10,6 +10,7 @@ import click
 from ocrnn import __version__
 from ocrnn.cli import options
 from ocrnn.cli.progress import bar as progress_bar
+from ocrnn.data.counting import counted
 from ocrnn.errors import ImageError, UsageError
 
 MOST_LINES = 20
@@ -72,4 +73,4 @@ def command(
         click.echo(f"ocrnn: {image}: holds {len(greys)} pages, the first {MOST_LINES} are explained", err=True)
     if not quiet:
         seconds = time.perf_counter() - start
-        click.echo(f"ocrnn: {output}: {len(lines)} line{'s' * (len(lines) > 1)} explained in {seconds:.1f} s", err=True)
+        click.echo(f"ocrnn: {output}: {counted(len(lines), 'line')} explained in {seconds:.1f} s", err=True)

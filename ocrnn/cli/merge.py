@@ -7,6 +7,7 @@ import os
 import click
 
 from ocrnn.cli.main import FAILED
+from ocrnn.data.counting import counted
 from ocrnn.errors import UsageError
 from ocrnn.storage import check_place, whole_file
 
@@ -51,6 +52,6 @@ def command(ctx: click.Context, shards: tuple[str, ...], output: str, overwrite:
         click.echo(f"ocrnn: {len(planned.doubled) - _MOST_NAMED} more are there twice", err=True)
     with whole_file(output) as write:
         lines = merge(planned, write)
-    click.echo(f"ocrnn: {lines} lines of {len(planned.files)} shares", err=True)
+    click.echo(f"ocrnn: {counted(lines, 'line')} of {counted(len(planned.files), 'share')}", err=True)
     if planned.missing or planned.doubled:
         ctx.exit(FAILED)

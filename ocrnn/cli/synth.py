@@ -12,6 +12,7 @@ import click
 
 from ocrnn.cli import options
 from ocrnn.cli.progress import Bar, bar
+from ocrnn.data.counting import counted
 from ocrnn.storage import check_empty, make_folder, whole_file
 from ocrnn.synth.kinds import KINDS
 
@@ -115,7 +116,7 @@ def command(
     finally:
         progress.close()
     if not quiet:
-        click.echo(f"{lines} lines in {output}", err=True)
+        click.echo(f"{counted(lines, 'line')} in {output}", err=True)
 
 
 def _lines(maker: Synthesizer, seed: int, count: int, longest: int, kind: str | None) -> Iterator[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ocrnn.data.counting import counted
 from ocrnn.evaluation.calibration import Reliability
 
 LEGEND = (
@@ -35,7 +36,8 @@ def diagram(found: Reliability) -> str:
         x, y = place(each.confidence, each.right)
         (_, low), (_, high) = place(0, each.low), place(0, each.high)
         parts.append(
-            f'<g stroke="var(--blue)" fill="var(--blue)"><title>{each.lines} lines, confidence {each.confidence:.3f}, '
+            f'<g stroke="var(--blue)" fill="var(--blue)"><title>{counted(each.lines, "line")}, '
+            f"confidence {each.confidence:.3f}, "
             f'{100 * each.right:.1f} % right</title><line x1="{x}" x2="{x}" y1="{low}" y2="{high}" stroke-width="1.5"/>'
             f'<circle cx="{x}" cy="{y}" r="3.5"/></g>'
         )

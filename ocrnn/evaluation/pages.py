@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ocrnn import page
+from ocrnn.data.counting import counted
 from ocrnn.data.labels import Sample
 from ocrnn.errors import ImageError
 from ocrnn.evaluation.alignment import visible
@@ -68,7 +69,8 @@ def _confusions(evaluation: Evaluation, worst: int) -> Iterator[str]:
     if not (found.found or found.stretches) or not worst:
         return
     yield "<h2>What is taken for what</h2>"
-    more = f" {found.stretches} longer stretches, such as lost words, are not in the table." if found.stretches else ""
+    longer = counted(found.stretches, "longer stretch is", "longer stretches are")
+    more = f" {longer} not in the table, such as lost words." if found.stretches else ""
     yield (
         f"<p>Of the wrong characters {found.substitutions} were read as others, {found.deletions} left out, "
         f"{found.insertions} put in.{more}</p>"

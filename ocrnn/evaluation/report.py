@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ocrnn.data.counting import counted
 from ocrnn.evaluation.alignment import visible
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def confusion_table(evaluation: Evaluation, count: int) -> str:
         return ""
     kinds = f"{found.substitutions} replaced, {found.deletions} left out, {found.insertions} put in"
     if found.stretches:
-        kinds += f"; {found.stretches} longer stretch{'es are' if found.stretches > 1 else ' is'} not listed"
+        kinds += f"; {counted(found.stretches, 'longer stretch is', 'longer stretches are')} not listed"
     rows = [f"{'wrong characters':<20}{kinds}", f"{'label':<7}{'read':<6}{'times':>5}  {'of':>5}   where"]
     rows += [
         f"{visible(each.truth):<7}{visible(each.reading):<6}{each.count:>5}  {each.of:>5}   {contexts(each)}"
@@ -100,8 +101,7 @@ def suspect_lines(evaluation: Evaluation, suspects: Sequence[Suspect], count: in
     """The `count` labels most likely wrong, label above reading; "" where none is suspected."""
     if not suspects or not count:
         return ""
-    many = f"{len(suspects)} label{'s' if len(suspects) > 1 else ''}"
-    shown = [f"{many} to check: the picture says otherwise"]
+    shown = [f"{counted(len(suspects), 'label')} to check: the picture says otherwise"]
     for suspect in suspects[:count]:
         line = evaluation.lines[suspect.place]
         shown.append(f"{line.name}   evidence {suspect.evidence:.1f}\n  is    {line.truth}\n  read  {line.reading}")
@@ -199,7 +199,8 @@ def comparison_text(comparison: Comparison, worst: int) -> str:
       A     bam
       B     barn
     """
-    head = f"{f'{_lines(comparison.first.score.lines)}':<18}{'A':>11}{'B':>10}  {'B less A':>8}   95 %"
+    lines = counted(comparison.first.score.lines, "line")
+    head = f"{lines:<18}{'A':>11}{'B':>10}  {'B less A':>8}   95 %"
     parts = [[head, *(_compared(*rate) for rate in rates(comparison)), verdict(comparison.cer), balance(comparison)]]
     if worst and comparison.changes:
         parts.append([f"{'label':<7}{'read':<6}{'A':>5}  {'B':>5}"])
@@ -273,7 +274,7 @@ def verdict(cer: Difference) -> str:
 def balance(comparison: Comparison) -> str:
     """How many lines either model reads better, in words."""
     won, lost = len(comparison.won), len(comparison.lost)
-    return f"B reads {_lines(won)} better and {lost} worse; both read {comparison.alike} with the same text"
+    return f"B reads {counted(won, 'line')} better and {lost} worse; both read {comparison.alike} with the same text"
 
 
 def contexts(confusion: Confusion) -> str:
@@ -326,7 +327,3 @@ def _beside(comparison: Comparison, place: int) -> str:
     a, b = comparison.first.lines[place], comparison.second.lines[place]
     head = f"{a.name}   {gap_of(comparison, place)}"
     return f"{head}\n  is    {a.truth}\n  A     {a.reading}\n  B     {b.reading}"
-
-
-def _lines(count: int) -> str:
-    return f"{count} line{'' if count == 1 else 's'}"

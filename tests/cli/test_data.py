@@ -223,6 +223,14 @@ def test_a_split_written_down_is_the_one_of_training(run: Run, by: str, lines: P
     assert f"{len(expected.train)} lines to train on, {len(expected.validation)} to validate with" in result.stderr
 
 
+def test_one_line_is_not_called_lines(run: Run, lines: Path, tmp_path: Path) -> None:
+    (lines / "labels.tsv").write_text("other/ä.png\ta\nother/[8].png\tb\n", encoding="utf-8")
+    result = run("data", "split", lines, "-o", tmp_path / "out", "--val-split", "0.5")
+    assert "1 line to train on, 1 to validate with" in result.stderr
+    (lines / "labels.tsv").write_text("other/ä.png\ta\n", encoding="utf-8")
+    assert "1 line written, " in run("data", "convert", lines, "-o", tmp_path / "one").stderr
+
+
 def test_packing_leaves_every_line_on_its_side(run: Run, lines: Path, tmp_path: Path) -> None:
     from ocrnn.data.splits import split_by_hash
 
@@ -254,7 +262,7 @@ def test_stats_say_what_cannot_be_opened(run: Run, lines: Path) -> None:
     (lines / "other" / "ä.png").write_bytes(b"")
     result = run("data", "stats", lines)
     assert result.exit_code == 1
-    assert "1 pictures cannot be opened; `ocrnn check` names them" in result.stderr
+    assert "1 picture cannot be opened; `ocrnn check` names them" in result.stderr
 
 
 def commands() -> list[str]:

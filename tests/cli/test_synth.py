@@ -48,6 +48,10 @@ def files(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
+def test_one_line_is_not_called_lines(synth: Run) -> None:
+    assert synth("-o", "one", "-n", "1", "--longest", "9").stderr == "1 line in one\n"
+
+
 def test_files_that_train_reads(synth: Run, tmp_path: Path) -> None:
     assert synth("-o", "new/lines", "-n", "12", "--longest", "9").stderr == f"12 lines in {Path('new/lines')}\n"
     folder = tmp_path / "new" / "lines"

@@ -87,3 +87,10 @@ def test_the_page_of_a_comparison(tmp_path: Path) -> None:
     assert "both read 4 with the same text" in seen.text
     without = Seen(comparison_page(compare(first, second), samples, 0, {}))
     assert not without.addresses
+
+
+@pytest.mark.parametrize(("lost", "said"), [(1, "1 longer stretch is not"), (2, "2 longer stretches are not")])
+def test_what_is_not_in_the_table_is_counted_in_words(lost: int, said: str) -> None:
+    lines = [ReadSample("d.png", "all of this", "", 0.1, 11)] * lost
+    samples = [Sample(Path("d.png"), "all of this")] * lost
+    assert said in Seen(evaluation_page(evaluate(lines), [], samples, 1, {})).text
