@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,6 +21,7 @@ from ocrnn.spec import ModelSpec
 from ocrnn.transcribe import stretches
 from ocrnn.transcribe.reader import Reader
 from ocrnn.transcribe.saliency import Saliency, occlude
+from ocrnn.transcribe.scribe import bare_texts
 from ocrnn.transcribe.stretches import Layout
 from ocrnn.transcribe.turning import turned
 
@@ -56,8 +56,9 @@ class Explanation:
     `spans` are the frames [first, last) of each of the S characters of `reading`. `choices` holds for each of them
     what could stand there and its share (0..1) of the probability, all around it being as it was read: the
     character itself first, then others, best first, "" for nothing; what has less than 0.001 is left out. `texts`
-    are the best of a beam, with their probabilities, best first, and `steps` what was in it after each frame, none
-    on a line of over MOST_FRAMES; both of the picture alone, without the reader's constraints.
+    are the best of a beam, with their probabilities, best first, those that differ by spaces at their ends once, and
+    `steps` what was in it after each frame, none on a line of over MOST_FRAMES; both of the picture alone, without the
+    reader's constraints.
     """
 
     grey: Grey
@@ -114,7 +115,7 @@ def explain(
         reading=reading,
         spans=spans,
         choices=_choices(log_probs, Hypothesis(classes, 0.0, spans), spec.charset),
-        texts=tuple((spec.charset.decode(found.classes), math.exp(min(0.0, found.logp))) for found in texts),
+        texts=tuple(bare_texts(texts, spec.charset).items()),
         steps=tuple(steps),
         saliency=occlude(model, line, classes, spans, layout.bounds),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -63,7 +64,8 @@ def _line(found: Explanation) -> Iterator[str]:
         f"<p><strong>{_percent(reading.confidence)}</strong> sure that the whole line is right. "
         "Under each word stands how sure it is; the more orange a character, the more doubtful.</p>"
         if reading.text
-        else f"<p><strong>Nothing was read</strong>, {_percent(reading.confidence)} sure that nothing stands here.</p>"
+        else "<p><strong>Nothing was read.</strong> That nothing stands here has a probability of "
+        f"{_percent(reading.confidence)}.</p>"
     )
     hint = (
         "<p>Point at a character, or tap it, to see where it was seen and looked for, and what else could stand there. "
@@ -96,11 +98,16 @@ def _text(reading: Reading) -> str:
 def _texts(found: Explanation) -> str:
     if not found.texts:
         return ""
-    rows = [(text or "(nothing)", _percent(probability)) for text, probability in found.texts]
+    rows = [(_spaced(text) or "(nothing)", _percent(probability)) for text, probability in found.texts]
     told = "The likeliest texts of the whole line, each over all its paths, as a beam finds them:"
     if found.texts[0][0] != found.reading.text:
         told += " the first is not the one that was read."
     return f'<p class="note">{told}</p>{page.table(("text", "probability"), rows)}'
+
+
+def _spaced(text: str) -> str:
+    """A text whose runs of spaces are marked, each of which a browser would show as one."""
+    return re.sub(" {2,}", lambda run: len(run[0]) * "␣", text)
 
 
 _BEAM = """<details class="beam"><summary>Steps of the beam</summary>

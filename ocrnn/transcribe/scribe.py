@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 
-from ocrnn.charset import BLANK
+from ocrnn.charset import BLANK, Charset
 from ocrnn.decoding.constraints import Decoded, own_language
 from ocrnn.decoding.ctc import Hypothesis, LogProbs, align, character_confidences, greedy_all
 from ocrnn.decoding.guide import score
@@ -145,9 +145,7 @@ class Scribe:
         bare = text.strip()
         start = text.find(bare)
         characters = self._characters(text, best, log_probs, page) if self._is_parted(page) else ()
-        further = {bare: 0.0}
-        for other in others:
-            further.setdefault(spec.charset.decode(other.classes).strip(), _probability(other.logp))
+        further = bare_texts((best, *others), spec.charset)
         del further[bare]
         lying = page.turned_deg % 180 != 0
         return Reading(
@@ -201,11 +199,19 @@ class Scribe:
         )
 
 
-def _texts(found: Iterable[clips.Text | None]) -> list[clips.Text]:
-    """Those that were found."""
-    return [text for text in found if text is not None]
+def bare_texts(found: Iterable[Hypothesis], charset: Charset) -> dict[str, float]:
+    """Texts without the spaces at their ends, each once and as probable as where it is first found."""
+    told: dict[str, float] = {}
+    for each in found:
+        told.setdefault(charset.decode(each.classes).strip(), _probability(each.logp))
+    return told
 
 
 def _probability(logp: float) -> float:
     """Bring a log-probability to 0..1; rounding of float32 sums may lift it a hair above 0."""
     return math.exp(min(0.0, logp))
+
+
+def _texts(found: Iterable[clips.Text | None]) -> list[clips.Text]:
+    """Those that were found."""
+    return [text for text in found if text is not None]

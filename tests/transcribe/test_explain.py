@@ -84,6 +84,14 @@ def test_what_a_constraint_overrules_is_told(bars: Bars) -> None:
     assert [b"several lines" in to_html([("a", each)], "a", {}) for each in (found, several)] == [False, True]
 
 
+def test_texts_that_differ_by_spaces_at_their_ends_are_one(bars: Bars) -> None:
+    spaced = type(bars)(9.0)
+    spaced.spec = ModelSpec(Charset(" 123456789"), temperature=9.0)
+    found = explain(Reader(spaced), bars.draw("1001"))
+    texts = [text for text, _ in found.texts]
+    assert len(set(texts)) == len(texts) < 5 and not any(text != text.strip() for text in texts)
+
+
 def test_a_mark_behind_its_letter_stays_a_character(bars: Bars) -> None:
     marks = type(bars)()
     marks.spec = ModelSpec(Charset("abcde\u0301éxyz"))

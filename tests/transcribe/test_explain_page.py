@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +116,18 @@ def test_the_smallest_pictures_make_pages(bars: Bars) -> None:
     for shape in ((1, 1), (1, 50), (50, 1), (40, 200)):
         seen = Seen(to_html([("a", explain(Reader(bars), np.full(shape, 255, np.uint8)))], "a", {}))
         assert "Nothing was read" in seen.text
+
+
+def test_texts_that_differ_by_spaces_alone_can_be_told_apart(bars: Bars) -> None:
+    found = replace(explain(Reader(bars), bars.draw("12")), texts=(("1 2", 0.9), ("1  2", 0.1)))
+    assert "1 290.0 %1␣␣210.0 %" in Seen(to_html([("a", found)], "a", {})).text.replace("\n", "")
+
+
+def test_how_likely_it_is_that_nothing_stands_there_is_no_claim_to_be_sure(bars: Bars) -> None:
+    found = explain(Reader(bars), np.full((40, 200), 255, np.uint8))
+    found = replace(found, reading=replace(found.reading, confidence=0.0007))
+    said = Seen(to_html([("a", found)], "a", {})).text
+    assert "Nothing was read. That nothing stands here has a probability of 0.1 %." in said
 
 
 @pytest.fixture
