@@ -116,6 +116,11 @@ def further(name_or_path: str | Path | None = None) -> list[ModelSpec]:
     return [network.spec for network in file.further(path, file.header(path))]
 
 
+def size(name_or_path: str | Path | None = None) -> int:
+    """Bytes of a model's file; raises ModelError as `find` does."""
+    return find(name_or_path).stat().st_size
+
+
 def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
     """File of a shipped model (None: the default one), in the form to read with or to train on; or the path given.
 
@@ -129,6 +134,9 @@ def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
         if path.name in packed:
             return packed[path.name]
         if not path.exists():
+            if path.name in shipped():
+                remedy = f"take {' or '.join(sorted(packed))}" if packed else "give the file of another model"
+                raise ModelError(f"{name_or_path}: is there to read with, not to train on or export; {remedy}")
             known = ", ".join(sorted(packed)) or "none is installed"
             raise ModelError(f"{name_or_path}: no such model; name a file or one of those that ship ({known})")
     return path

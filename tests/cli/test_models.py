@@ -13,10 +13,24 @@ if TYPE_CHECKING:
 
 
 def test_each_shipped_model_is_a_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    specs = {"digits": ModelSpec(Charset("01"), about={"date": "2026-01-31"}), "latin": ModelSpec(Charset("abc"))}
+    specs = {
+        "digits": ModelSpec(Charset("01"), about={"date": "2026-01-31"}),
+        "latin": ModelSpec(Charset("a"), word_doubt=0.5, language="AAAA"),
+    }
     monkeypatch.setattr(runtime, "shipped", lambda: list(specs))
     monkeypatch.setattr(runtime, "header", specs.__getitem__)
-    assert run("models").stdout == "digits\t2 characters\tfast\t2026-01-31\nlatin\t3 characters\tfast\n"
+    monkeypatch.setattr(runtime, "further", {"digits": [], "latin": [specs["digits"]]}.__getitem__)
+    monkeypatch.setattr(runtime, "size", {"digits": 1_000_000, "latin": 22_340_000}.__getitem__)
+    assert run("models").stdout.splitlines() == [
+        "digits\t2 characters\tfast\t2026-01-31\t1.0 MB\tno second looks",
+        "latin\t1 character\tfast\t\t22.3 MB\t"
+        "looks again at words below 0.5 with 1 further network and a language model",
+    ]
+
+
+def test_the_shipped_models_can_be_told_apart(run: Run) -> None:
+    told = [line.split("\t")[5] for line in run("models").stdout.splitlines()]
+    assert len(set(told)) == len(told) == len(runtime.shipped())
 
 
 def test_an_installation_without_models_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

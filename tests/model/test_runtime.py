@@ -126,6 +126,20 @@ def test_an_unknown_name_is_answered_with_the_known_ones(monkeypatch: pytest.Mon
         header("latim")
 
 
+def test_a_model_that_ships_for_reading_alone_is_refused_for_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(runtime, "_SHIPPED", tmp_path)
+    (tmp_path / "latin-accurate.onnx").touch()
+    with pytest.raises(
+        ModelError, match=r"^latin-accurate: is there to read with, not to .*; give the file of another"
+    ):
+        runtime.find("latin-accurate", ".safetensors")
+    (tmp_path / "latin.safetensors").touch()
+    with pytest.raises(ModelError, match=r"^latin-accurate: is there to read with, not to .*; take latin$"):
+        runtime.find("latin-accurate", ".safetensors")
+
+
 def test_shipped_models_open_by_name(
     stored: dict[str, Path], spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
