@@ -21,6 +21,10 @@ class LabelError(OcrnnError):
     """Labels that cannot be read, or that no line can be trained on."""
 
 
+class NoLabelsError(LabelError):
+    """A place for labels that holds none."""
+
+
 class CharsetError(OcrnnError):
     """A charset that cannot be built, or text outside of one."""
 

@@ -66,7 +66,7 @@ def command(
 
     Texts are compared after folding: Unicode form (so ſ is s), shapes of quotes and dashes, runs of spaces. The table
     says what other foldings would give. The intervals come from drawing the lines anew a thousand times. A picture
-    that cannot be read counts as wrong from end to end.
+    that is missing or cannot be read counts as wrong from end to end.
 
     Below stands how far the confidence is true: lines of like confidence, how many of them are right, and the
     calibration error, the mean distance of the two; then what is left of it without chance, and what chance alone
@@ -109,7 +109,7 @@ def command(
         click.echo(to_json(evaluation, doubted, worst))
     else:
         told = [
-            table(evaluation.score),
+            table(evaluation.score, evaluation.failed),
             confidence_table(evaluation),
             confusion_table(evaluation, worst),
             suspect_lines(evaluation, doubted, worst),

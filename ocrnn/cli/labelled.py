@@ -11,6 +11,8 @@ import click
 from ocrnn.cli.main import NOTHING_TO_READ
 from ocrnn.cli.options import Option
 from ocrnn.cli.progress import bar as progress_bar
+from ocrnn.data.counting import counted
+from ocrnn.errors import NoLabelsError
 
 if TYPE_CHECKING:
     from ocrnn.data.labels import Sample
@@ -27,18 +29,50 @@ data: Option[Any] = click.option(
 )
 
 
-def samples_of(ctx: click.Context, folders: Sequence[str]) -> list[Sample]:
-    """Every labelled line of some folders, the problems of their labels named; ends the command where none is left."""
-    from ocrnn.data.labels import read_labels
+_MOST_NAMED = 10
 
-    sets = [read_labels(folder) for folder in folders]
-    for problem in (problem for labels in sets for problem in labels.problems):
-        click.echo(f"ocrnn: {problem}", err=True)
+
+class _Faults:
+    """Names the first faults on standard error, and in the end how many more there are."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def name(self, fault: str) -> None:
+        self._count += 1
+        if self._count <= _MOST_NAMED:
+            click.echo(f"ocrnn: {fault}", err=True)
+
+    def close(self) -> None:
+        if self._count > _MOST_NAMED:
+            click.echo(f"ocrnn: and {self._count - _MOST_NAMED} more; `ocrnn check` names them all", err=True)
+
+
+def samples_of(ctx: click.Context, folders: Sequence[str]) -> list[Sample]:
+    """Every labelled line of some folders, the problems of their labels named; ends the command where none is left.
+
+    Lines whose pictures are missing come last, for reading them to fail.
+    """
+    from ocrnn.data.labels import read_labels
+    from ocrnn.data.samples import UNLABELLED
+
+    try:
+        sets = [read_labels(folder) for folder in folders]
+    except NoLabelsError as fault:
+        click.echo(f"ocrnn: {fault}", err=True)
+        ctx.exit(NOTHING_TO_READ)
     samples = [sample for labels in sets for sample in labels.samples]
+    problems = [problem for labels in sets for problem in labels.problems]
+    pictureless = [line for problem in problems for line in problem.pictureless]
+    faults = _Faults()
+    for problem in sorted(problems, key=lambda problem: problem.kind == UNLABELLED):
+        if not (samples and problem.pictureless):  # those are named where their pictures are to be read
+            faults.name(str(problem))
+    faults.close()
     if not samples:
         click.echo(f"ocrnn: {', '.join(folders)}: no labelled lines left; mend the labels named above", err=True)
         ctx.exit(NOTHING_TO_READ)
-    return samples
+    return samples + pictureless
 
 
 def read(
@@ -53,15 +87,19 @@ def read(
     start = time.perf_counter()
     bar = progress_bar(len(samples), "lines", shown=not quiet)
     lines = []
+    faults = _Faults()
     for line in read_samples(samples, reader, batch_size=batch_size):
         lines.append(line)
         if line.problem:
             bar.clear()
-            click.echo(f"ocrnn: {line.problem}", err=True)
+            faults.name(line.problem)
         bar.update()
     bar.close()
+    faults.close()
     if not quiet:
         seconds = time.perf_counter() - start
         told = f"{name}: " if name else ""
-        click.echo(f"ocrnn: {told}{len(lines)} lines in {seconds:.1f} s, {len(lines) / seconds:.1f}/s", err=True)
+        click.echo(
+            f"ocrnn: {told}{counted(len(lines), 'line')} in {seconds:.1f} s, {len(lines) / seconds:.1f}/s", err=True
+        )
     return lines

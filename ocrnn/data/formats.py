@@ -141,7 +141,9 @@ def beside(found: Found) -> Iterator[Sample | Problem]:
         # Any folder may hold a readme.txt: a plain .txt counts as a label only where others of its folder are.
         if stem not in stems and (ending == _TEXTS[0] or label.parent in plain_folders):
             remedy = f"put {Path(stem).name}.png beside it or remove the label"
-            yield Problem(str(label), "the label has no picture", remedy, "label without picture")
+            text = _text_beside(Path(f"{stem}.png"), label, Counter())
+            lines = (text,) if isinstance(text, Sample) else ()
+            yield Problem(str(label), "the label has no picture", remedy, "label without picture", lines)
 
 
 def _stems(picture: Path) -> list[str]:

@@ -13,6 +13,7 @@ from ocrnn.data.found import Found
 from ocrnn.data.lines import joined
 from ocrnn.data.pages import pages
 from ocrnn.data.samples import (
+    UNLABELLED,
     Part,
     Problem,
     Sample,
@@ -25,7 +26,7 @@ from ocrnn.data.samples import (
     tolerate,
 )
 from ocrnn.data.shards import read_shards
-from ocrnn.errors import LabelError
+from ocrnn.errors import NoLabelsError
 from ocrnn.folders import is_picture
 
 __all__ = ["LabelSet", "Problem", "Sample", "read_labels", "twice"]
@@ -74,7 +75,7 @@ def read_labels(folder: str | Path) -> LabelSet:
     A line's document is what a table's column of that name says; else the first folder between data folder and
     picture, unless it is only called images or lines; else the file name without its last number, `page_018` of
     `page_018_line_3.png`. A single bad line, file or picture becomes a Problem and costs only itself. Raises LabelError
-    where no label is found at all.
+    where the path is nothing of all that, and NoLabelsError where it is and no label is found at all.
     """
     found = find_labels(Path(folder))
     samples: dict[_Key, Sample] = {}
@@ -83,18 +84,21 @@ def read_labels(folder: str | Path) -> LabelSet:
         for entry in form(found):
             sample = _checked(entry, samples, found) if isinstance(entry, Sample) else entry
             if isinstance(sample, Problem):
-                problems.append(sample)
+                lines = (_finished(line, found) for line in sample.pictureless)
+                problems.append(replace(sample, pictureless=tuple(line for line in lines if not text_problem(line))))
             else:
                 samples[_key(sample)] = sample
     shards = read_shards(found.shards, problems, found.tolerated)
     databases = read_databases(found.databases, found.root, problems, found.tolerated)
     if not samples and not shards and not databases and not problems:
-        raise LabelError(nothing_found(found))
-    problems += (
-        Problem(str(picture), "the picture has no label", "write one or remove the picture", "picture without label")
+        raise NoLabelsError(nothing_found(found))
+    # A label that looks for its picture elsewhere is one fault, and not a second one of the picture.
+    sought = {line.image.stem for problem in problems for line in problem.pictureless}
+    problems += [
+        Problem(str(picture), "the picture has no label", "write one or remove the picture", UNLABELLED)
         for picture in found.pictures
-        if picture_key(picture) not in found.named
-    )
+        if picture_key(picture) not in found.named and picture.stem not in sought
+    ]
     tolerated = {what: count for what, count in sorted(found.tolerated.items()) if count}
     return LabelSet(joined((tuple(samples.values()), shards, *databases)), tuple(problems), tolerated)
 
@@ -125,12 +129,17 @@ def _checked(sample: Sample, samples: Mapping[_Key, Sample], found: Found) -> Sa
     # Not is_file of a Path: a name too long for the system raises there.
     if not os.path.isfile(sample.image):
         return _missing(sample)
-    raw, name = sample.text, sample.name or name_of(sample.image, found.root)
-    sample = replace(sample, text=cleaned(raw), name=name, document=sample.document or document_of(name))
+    raw, sample = sample.text, _finished(sample, found)
     if problem := text_problem(sample):
         return problem
     tolerate(raw, found.tolerated)
     return twice(sample, samples[_key(sample)]) if _key(sample) in samples else sample
+
+
+def _finished(sample: Sample, found: Found) -> Sample:
+    """A sample with its text cleaned, and its name and document known."""
+    name = sample.name or name_of(sample.image, found.root)
+    return replace(sample, text=cleaned(sample.text), name=name, document=sample.document or document_of(name))
 
 
 def _missing(sample: Sample) -> Problem:
@@ -143,4 +152,4 @@ def _missing(sample: Sample) -> Problem:
     is_doctr = sample.label_file is not None and sample.label_file.suffix.lower() == ".json"
     base = "images beside the labels" if is_doctr else "the folder of the labels"
     remedy = f"check the path, which counts from {base}"
-    return Problem(sample.where, f"no picture at {sample.image}", remedy, "label without picture")
+    return Problem(sample.where, f"no picture at {sample.image}", remedy, "label without picture", (sample,))

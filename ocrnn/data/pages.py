@@ -211,11 +211,18 @@ def pages(found: Found) -> Iterator[Sample | Problem]:
 def _lines(file: Path, layout: Layout, found: Found) -> Iterator[Sample | Problem]:
     picture = picture_of(file, layout.picture)
     if picture is None:
-        yield _pictureless(file, layout.picture)
+        absent = file.parent / (layout.picture or f"{file.stem}.png")
+        lines = tuple(line for line in _written(file, layout, absent, found) if isinstance(line, Sample))
+        yield _pictureless(file, layout.picture, lines)
         return
     found.named.add(picture_key(picture))
     if not layout.lines:
         yield Problem(str(file), "the page has no lines", "find its lines first, or remove the file", "empty label")
+    yield from _written(file, layout, picture, found)
+
+
+def _written(file: Path, layout: Layout, picture: Path, found: Found) -> Iterator[Sample | Problem]:
+    """Lines of a page with their texts."""
     below = name_of(picture, found.root).rpartition(".")[0]
     for line, (called, cut) in zip(layout.lines, _cuts(file, layout), strict=True):
         if not line.text.strip():
@@ -246,7 +253,7 @@ def _cuts(file: Path, layout: Layout) -> Iterator[tuple[str, Cut | Problem]]:
             yield called, Cut(called, line.outline, line.baseline, (layout.width, layout.height))
 
 
-def _pictureless(file: Path, name: str) -> Problem:
+def _pictureless(file: Path, name: str, lines: tuple[Sample, ...] = ()) -> Problem:
     what = f"no picture at {name}" if name else "no picture is named"
     remedy = "put it beside the file, or mend imageFilename (PAGE), fileName (ALTO)"
-    return Problem(str(file), what, remedy, "label without picture")
+    return Problem(str(file), what, remedy, "label without picture", lines)

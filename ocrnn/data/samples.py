@@ -6,7 +6,7 @@ import io
 import os
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Protocol
 
@@ -113,8 +113,18 @@ class Finding:
         return _visible(f"{self.where}: {self.what}")
 
 
+UNLABELLED = "picture without label"
+"""Kind of the problems that are about no line: nobody has written a text for a picture yet."""
+
+
+@dataclass(frozen=True)
 class Problem(Finding):
-    """Why something is not learned from."""
+    """Why something is not learned from.
+
+    `pictureless` are the lines, with good texts, that only lack their picture: what measures a model counts them.
+    """
+
+    pictureless: tuple[Sample, ...] = field(default=(), compare=False, repr=False)
 
 
 class Remark(Finding):

@@ -18,7 +18,7 @@ import numpy as np
 
 from ocrnn.data.cells import TEXT_COLUMNS, column_of
 from ocrnn.data.lines import Numbers, Store, by_part
-from ocrnn.data.samples import Problem, Sample, cleaned, document_of, shortened, text_problem, tolerate
+from ocrnn.data.samples import UNLABELLED, Problem, Sample, cleaned, document_of, shortened, text_problem, tolerate
 from ocrnn.data.tar import BLOCK, Member, TarFault, members
 from ocrnn.data.textfile import lines_of, only_line
 from ocrnn.errors import LabelError
@@ -158,7 +158,7 @@ def _line(shard: Path, stream: BinaryIO, group: _Group, tolerated: Counter[str])
             return None  # an index, a readme
         return Problem(f"{shard / label.name}", "the label has no picture", apart, "label without picture")
     if label is None:
-        return Problem(f"{shard / picture.name}", "the picture has no label", apart, "picture without label")
+        return Problem(f"{shard / picture.name}", "the picture has no label", apart, UNLABELLED)
     told: dict[str, str] = {}
     if "json" in group.texts:
         read = _object(shard, stream, group.texts["json"])

@@ -25,8 +25,8 @@ REVIEWED = 0.05
 LEANING = {-1: ": too modest", 0: "", 1: ": too sure"}
 
 
-def table(score: Score) -> str:
-    """Figures of a set as lines of text, every rate in per cent.
+def table(score: Score, failed: int = 0) -> str:
+    """Figures of a set as lines of text, every rate in per cent; of its lines `failed` could not be read.
 
     >>> from ocrnn.metrics import score
     >>> print(table(score(["TOTA1 12.40", "Danke"], ["TOTAL 12.40", "danke"])))
@@ -41,6 +41,8 @@ def table(score: Score) -> str:
       letters and digits   50.00 %   nothing else compared, case folded
     """
     shown = [f"{'lines':<21}{score.lines:>9}"]
+    if failed:
+        shown.append(f"{'  not read':<21}{failed:>9}     missing or damaged pictures, counted as wrong")
     shown += [f"{name:<21}{100 * rate:>7.2f} %   {note}".rstrip() for name, rate, note in figures(score)]
     return "\n".join(shown)
 
@@ -117,9 +119,9 @@ def worst_lines(evaluation: Evaluation, count: int) -> str:
 def to_json(evaluation: Evaluation, suspects: Sequence[Suspect], worst: int) -> str:
     """One line of json: `schema`, the figures of `Score` by name (rates 0..1), the worst lines field by field.
 
-    `reliability` has the fields of `Reliability`, null where no line could be read, and those of words and characters
-    are beside it; `review` says what the most
-    doubtful `share` of lines hold. `confusions` and `suspects` are all there are: the fields of `Confusions`, and of
+    `failed` counts the lines that could not be read. `reliability` has the fields of `Reliability`, null where no line
+    could be read, and those of words and characters are beside it; `review` says what the most doubtful `share` of
+    lines hold. `confusions` and `suspects` are all there are: the fields of `Confusions`, and of
     `Suspect` with the name and texts of the line in place of its number.
     """
     found = evaluation.reliability()
@@ -129,6 +131,7 @@ def to_json(evaluation: Evaluation, suspects: Sequence[Suspect], worst: int) -> 
         {
             "schema": SCHEMA,
             **dataclasses.asdict(evaluation.score),
+            "failed": evaluation.failed,
             "reliability": None if found is None else dataclasses.asdict(found),
             "word_reliability": None if words is None else dataclasses.asdict(words),
             "character_reliability": None if characters is None else dataclasses.asdict(characters),

@@ -72,6 +72,11 @@ class Evaluation:
         """How far the confidence of characters is true; None where there are none."""
         return _reliability([verdict for line in self.lines for verdict in line.characters])
 
+    @property
+    def failed(self) -> int:
+        """Lines whose picture could not be read, which count as wrong."""
+        return sum(bool(line.problem) for line in self.lines)
+
     def confusions(self) -> Confusions:
         """What was taken for what in the lines that could be read."""
         return confusions((line.truth, line.reading) for line in self.lines if not line.problem)

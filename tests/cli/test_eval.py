@@ -107,6 +107,34 @@ def test_a_damaged_picture_is_named_counts_as_wrong_and_fails(lines: Path) -> No
     assert json.loads(result.stdout)["cer"] == pytest.approx(8 / 9)
 
 
+@pytest.mark.parametrize("label", ["labels.tsv", "gone.gt.txt"])
+def test_a_missing_picture_counts_as_wrong_and_fails(lines: Path, label: str) -> None:
+    with (lines / label).open("a", encoding="utf-8") as file:
+        file.write("gone.png\taaaaaa\n" if label == "labels.tsv" else "aaaaaa")
+    result = run("--data", lines)
+    assert result.exit_code == 1
+    assert "gone.png: no such file" in result.stderr
+    assert "\n  not read                   1  " in result.stdout
+    assert "characters wrong       80.00 %" in result.stdout  # 0 + 2 + 4 + 6 of 15
+    stored = json.loads(run("--data", lines, "--json").stdout)
+    assert (stored["lines"], stored["failed"]) == (4, 1)
+
+
+def test_ten_faults_are_named_and_the_rest_is_counted(lines: Path) -> None:
+    for number in range(12):
+        Image.new("L", (40, 40), 255).save(lines / f"stray{number}.png")
+    with (lines / "labels.tsv").open("a", encoding="utf-8") as file:
+        file.writelines(f"gone{number}.png\ta\n" for number in range(13))
+        file.write("one.png\n")
+    told = run("--data", lines).stderr.splitlines()
+    assert "labels.tsv:17: " in told[0]  # before what nobody transcribed
+    assert [line for line in told if " more; " in line] == [
+        "ocrnn: and 3 more; `ocrnn check` names them all",
+        "ocrnn: and 3 more; `ocrnn check` names them all",
+    ]
+    assert len(told) == 10 + 1 + 10 + 1 + 1
+
+
 def test_label_problems_are_named(lines: Path) -> None:
     Image.new("L", (40, 40), 255).save(lines / "stray.png")
     result = run("--data", lines)
@@ -125,7 +153,7 @@ def test_wrong_use(lines: Path, tmp_path: Path) -> None:
     assert run().exit_code == 2
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert run("--data", empty).exit_code == 2
+    assert run("--data", empty).exit_code == 4
     both = run("--data", lines, "--decoder", "greedy", "--beam-width", "4")
     assert both.exit_code == 2 and "--beam-width: belongs to the beam" in both.stderr
 

@@ -333,6 +333,21 @@ def test_a_folder_without_labels_names_the_forms_looked_for(tmp_path: Path) -> N
         read_labels(tmp_path)
 
 
+def test_lines_that_only_lack_their_picture_are_kept_beside_the_problem(tmp_path: Path) -> None:
+    laid(tmp_path, {"labels.tsv": "book/2.png\t two \nbook/3.png\t\n", "4.gt.txt": "four"})
+    problems = read_labels(tmp_path).problems
+    lost = [(line.name, line.text, line.document) for problem in problems for line in problem.pictureless]
+    assert len(problems) == 3 and lost == [("book/2.png", "two", "book"), ("4.png", "four", "")]
+
+
+def test_a_picture_that_a_label_looks_for_elsewhere_is_no_second_fault(tmp_path: Path) -> None:
+    laid(tmp_path, {"1.png": "", "2.png": "", "labels.tsv": "crops/1.jpg\tone\n"})
+    assert [problem.where for problem in read_labels(tmp_path).problems] == [
+        str(tmp_path / "labels.tsv:1"),
+        str(tmp_path / "2.png"),
+    ]
+
+
 def test_an_empty_folder_a_missing_one_and_a_picture_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="no labels found for 0 pictures"):
         read_labels(tmp_path)

@@ -347,3 +347,11 @@ def test_without_lxml_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "other.xml").write_text("<html/>")
     with pytest.raises(LabelError, match="no labels found"):
         read_labels(tmp_path)
+
+
+def test_lines_of_a_page_without_its_picture_are_kept_beside_the_problem(tmp_path: Path) -> None:
+    (tmp_path / "1.xml").write_text(PAGE_2019, encoding="utf-8")
+    [problem] = read_labels(tmp_path).problems
+    assert [line.text for line in problem.pictureless] == ["first line", "by words & é"]
+    with pytest.raises(ImageError, match=r"1\.png: no such file"):
+        problem.pictureless[0].load()

@@ -63,6 +63,13 @@ def test_json_says_how_far_confidence_is_true() -> None:
     assert json.loads(to_json(lost, [], 0))["reliability"] is None and confidence_table(lost) == ""
 
 
+def test_lines_that_could_not_be_read_are_told_above_the_rates() -> None:
+    found = evaluate(LINES)
+    assert table(found.score, found.failed).splitlines()[1].split()[:3] == ["not", "read", "1"]
+    assert "not read" not in table(found.score)
+    assert json.loads(to_json(found, [], 0))["failed"] == 1
+
+
 def test_confusions_are_listed_with_what_stands_around() -> None:
     lines = [*LINES, ReadSample("d.png", "all of this", "", 0.1, 11)]
     assert confusion_table(evaluate(lines), 5) == (
