@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ocrnn.cli.main import FAILED
+from ocrnn.data.counting import counted
 
 if TYPE_CHECKING:
     from ocrnn.data.check import CheckReport
@@ -23,7 +24,8 @@ SCHEMA = 1
 @click.command(
     "check",
     epilog="\b\nocrnn check lines\nocrnn check lines --charset latin\nocrnn check lines --val others --all\n\n"
-    "Exit status: 0 every line can be learned, 1 some cannot, 2 wrong use or no labels at all.",
+    "Exit status: 0 every line can be learned, 1 some cannot or pictures have no label, 2 wrong use or no labels at "
+    "all.",
 )
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -57,12 +59,12 @@ def command(
     """Name what would spoil a training run, by file and line number, with what to do.
 
     A problem is a line that training leaves out: no picture or text, a damaged picture, a text that does not fit into
-    its picture or the charset, one picture with two texts. A remark is a line that training takes and someone should
-    look at: shaped or lit unlike the rest, odd spaces, one thing written in several ways. Training makes the same check
-    first. Nothing is changed.
+    its picture or the charset, one picture with two texts. Pictures that have no label yet are named and counted apart.
+    A remark is a line that training takes and someone should look at: shaped or lit unlike the rest, odd spaces, one
+    thing written in several ways. Training makes the same check first. Nothing is changed.
     """
     from ocrnn.charset import Charset
-    from ocrnn.data.check import SHOWN, check_samples
+    from ocrnn.data.check import SHOWN, check_samples, untranscribed
     from ocrnn.data.labels import read_labels
     from ocrnn.data.lines import joined
     from ocrnn.image import LineFormat
@@ -73,6 +75,7 @@ def command(
     samples = joined(labels.samples for labels in found)
     texts = (sample.text for sample in chain(samples, held_out.samples if held_out else ()))
     known = Charset.open(charset) if charset else Charset.of(texts) if samples else Charset(" ")
+    characters = len(known) if charset or samples else 0
     architecture = Architecture.named(arch)
     line_format = LineFormat(height=architecture.height)
     kept_apart = check_samples(held_out.samples, known, architecture, line_format) if held_out else None
@@ -88,9 +91,10 @@ def command(
     else:
         for line in _lines(report, problems, tolerated, most):
             click.echo(line)
+        bare, no_label = untranscribed(problems)
         click.echo(
-            f"{len(report.samples)} lines can be learned, {len(problems)} cannot, "
-            f"{_count(len(report.remarks), 'kind')} of remarks; {_count(len(known), 'character')}"
+            f"{counted(len(report.samples), 'line')} can be learned, {len(problems) - bare} cannot, "
+            f"{counted(len(report.remarks), 'kind')} of remarks{no_label}; {counted(characters, 'character')}"
         )
     if problems:
         ctx.exit(FAILED)
@@ -100,21 +104,23 @@ def _lines(report: CheckReport, problems: Sequence[Problem], tolerated: dict[str
     """The report for a person: findings of one kind together, those that cost lines first."""
     from ocrnn.data.check import by_kind
     from ocrnn.data.remarks import named
+    from ocrnn.data.samples import UNLABELLED
 
     lines = []
     for kind, group in by_kind(problems):
-        lines += [f"problem: {kind}, {_count(len(group), 'line')}", *(f"  {problem}" for problem in group[:most])]
+        thing = "picture" if kind == UNLABELLED else "line"
+        lines += [f"problem: {kind}, {counted(len(group), thing)}", *(f"  {problem}" for problem in group[:most])]
         lines += _rest(len(group), len(group[:most]))
     for character, stranger in report.strangers.items():
         places = ", ".join(stranger.first) + (", ..." if stranger.count > len(stranger.first) else "")
-        lines.append(f"stranger: {named(character)}, {_count(stranger.count, 'time')}: {places}")
+        lines.append(f"stranger: {named(character)}, {counted(stranger.count, 'time')}: {places}")
     for remarks in report.remarks:
         remedy = remarks.first[0].remedy
-        lines.append(f"remark: {remarks.kind}, {_count(remarks.lines, 'line')}; {remedy}")
+        lines.append(f"remark: {remarks.kind}, {counted(remarks.lines, 'line')}; {remedy}")
         lines += [f"  {remark.place}" for remark in remarks.first]
         lines += _rest(remarks.lines, len(remarks.first))
     if tolerated:
-        lines.append(f"put right: {', '.join(f'{count} {what}' for what, count in tolerated.items())}")
+        lines.append(f"put right: {', '.join(f'{what} {count}' for what, count in tolerated.items())}")
     return lines
 
 
@@ -122,16 +128,15 @@ def _rest(count: int, shown: int) -> list[str]:
     return [f"  and {count - shown} more; --all names them"] if count > shown else []
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
 def _record(report: CheckReport, problems: Sequence[Problem], tolerated: dict[str, int]) -> dict[str, Any]:
     """The report for a program."""
+    from ocrnn.data.check import untranscribed
+
     return {
         "schema": SCHEMA,
         "learned": len(report.samples),
         "lost": len(problems),
+        "unlabelled": untranscribed(problems)[0],
         "problems": [{"kind": p.kind, "where": p.where, "what": p.what, "remedy": p.remedy} for p in problems],
         "strangers": [
             {"character": character, "count": stranger.count, "first": stranger.first}

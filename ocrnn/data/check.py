@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from ocrnn.charset import Charset
+from ocrnn.data.counting import counted
 from ocrnn.data.labels import twice
 from ocrnn.data.lines import chosen
 from ocrnn.data.outliers import Outliers
 from ocrnn.data.remarks import Kind, Remarks, named
-from ocrnn.data.samples import Problem, Sample, shortened
+from ocrnn.data.samples import UNLABELLED, Problem, Sample, shortened
 from ocrnn.data.spelling import Spelling
 from ocrnn.data.twins import Prints, fingerprint, groups
 from ocrnn.errors import ImageError
@@ -131,11 +132,17 @@ def check_samples(
 
 
 def by_kind(problems: Iterable[Problem]) -> list[tuple[str, list[Problem]]]:
-    """Problems of one kind together, the most frequent kind first."""
+    """Problems of one kind together, the most frequent kind first, pictures without labels last."""
     kinds: dict[str, list[Problem]] = {}
     for problem in problems:
         kinds.setdefault(problem.kind, []).append(problem)
-    return sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    return sorted(kinds.items(), key=lambda kind: (kind[0] == UNLABELLED, -len(kind[1])))
+
+
+def untranscribed(problems: Iterable[Problem]) -> tuple[int, str]:
+    """How many of the problems are pictures without a label, which are no lines that are lost; and that in words."""
+    number = sum(problem.kind == UNLABELLED for problem in problems)
+    return number, f"; {counted(number, 'picture has', 'pictures have')} no label" if number else ""
 
 
 def summary(
@@ -146,19 +153,18 @@ def summary(
     val: Path | None = None,
 ) -> str:
     """What the check of some folders came to, in two lines: lines lost and why, and what is remarked most."""
-    lost = _most_frequent((kind, len(group)) for kind, group in by_kind(problems))
+    lost = _most_frequent((kind, len(group)) for kind, group in by_kind(problems) if kind != UNLABELLED)
+    bare, no_label = untranscribed(problems)
     odd = _most_frequent((remark.kind, remark.lines) for remark in remarks)
     command = shlex.join(["ocrnn", "check", *map(str, folders), *(("--val", str(val)) if val else ())])
-    more = f"; `{command}` names {'them' if odd else 'what cannot'}" if odd or lost else ""
-    return (
-        f"check: {learned} lines can be learned, {len(problems)} cannot{lost and ': '}{lost}\n"
-        f"remarks: {odd or 'none'}{more}"
-    )
+    more = f"; `{command}` names {'them' if odd else 'what cannot'}" if odd or problems else ""
+    told = f"{counted(learned, 'line')} can be learned, {len(problems) - bare} cannot{lost and ': '}{lost}"
+    return f"check: {told}{no_label}\nremarks: {odd or 'none'}{more}"
 
 
 def _most_frequent(kinds: Iterable[tuple[str, int]], most: int = 3) -> str:
-    counted = [f"{kind} {count}" for kind, count in kinds]
-    return ", ".join(counted[:most] + ([f"and {len(counted) - most} kinds more"] if len(counted) > most else []))
+    named = [f"{kind} {count}" for kind, count in kinds]
+    return ", ".join(named[:most] + ([f"and {counted(len(named) - most, 'kind')} more"] if len(named) > most else []))
 
 
 def minimum_frames(classes: Sequence[int]) -> int:

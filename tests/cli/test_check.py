@@ -100,7 +100,7 @@ def test_what_reading_put_right_is_said(lines: Path) -> None:
     add(lines, "d.png\t  nai\u0308ve")
     status, out, _ = check(lines)
     assert status == 0
-    assert "put right: 1 spaces at the ends of texts, 1 texts brought to NFC\n" in out
+    assert "put right: spaces at the ends of texts 1, texts brought to NFC 1\n" in out
 
 
 def test_pictures_that_are_validated_with_are_named(lines: Path, tmp_path: Path) -> None:
@@ -140,6 +140,25 @@ def test_the_report_for_programs_holds_all_of_it(lines: Path) -> None:
     assert report["strangers"] == [{"character": "ß", "count": 1, "first": [f"{lines / 'labels.tsv'}:2"]}]
     assert [remark["where"] for remark in report["remarks"]] == [f"{lines / 'labels.tsv'}:{n}" for n in range(4, 18, 2)]
     assert set(report["remarks"][0]) == {"kind", "where", "what", "remedy"}
+
+
+def test_pictures_without_label_are_told_apart_from_lines_that_are_lost(lines: Path) -> None:
+    (lines / "labels.tsv").write_text("a.png\tone\nb.png\n", encoding="utf-8")
+    draw(lines / "d.png", 120, seed=9)
+    status, out, _ = check(lines)
+    told = out.splitlines()
+    assert status == 1
+    assert told[0] == "problem: label not understood, 1 line"
+    assert told[2] == "problem: picture without label, 3 pictures"
+    assert told[-1] == "1 line can be learned, 1 cannot, 0 kinds of remarks; 3 pictures have no label; 3 characters"
+    assert json.loads(check(lines, "--json")[1])["unlabelled"] == 3
+
+
+def test_a_wrong_path_is_one_fault_and_an_empty_set_has_no_characters(lines: Path) -> None:
+    (lines / "labels.tsv").write_text("".join(f"crops/{name}.png\ttext\n" for name in "abc"), encoding="utf-8")
+    out = check(lines)[1]
+    assert "without label" not in out
+    assert out.splitlines()[-1] == "0 lines can be learned, 3 cannot, 0 kinds of remarks; 0 characters"
 
 
 def test_a_folder_without_labels_is_wrong_use(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from ocrnn.charset import Charset
 from ocrnn.data.check import MAX_COLUMNS, CheckReport, Stranger, check_samples, minimum_frames, summary
 from ocrnn.data.labels import Sample, read_labels
+from ocrnn.data.samples import UNLABELLED, Problem
 from ocrnn.image import LineFormat, load_lines
 from ocrnn.spec import Architecture
 
@@ -258,6 +259,10 @@ def test_two_lines_say_what_a_check_came_to(tmp_path: Path) -> None:
     )
     bare = summary(4, report.problems, (), [Path("a"), Path("b")], Path("c"))
     assert bare.endswith("\nremarks: none; `ocrnn check a b --val c` names what cannot")
+    unlabelled = Problem("7.png", "the picture has no label", "write one", UNLABELLED)
+    assert summary(1, [*report.problems, unlabelled], (), [Path("a")]).splitlines()[0] == (
+        "check: 1 line can be learned, 2 cannot: character outside the charset 1, empty label 1; 1 picture has no label"
+    )
     assert summary(7, (), (), [Path("lines")]) == "check: 7 lines can be learned, 0 cannot\nremarks: none"
 
 
