@@ -262,13 +262,15 @@ def _teach(
                 told = advice
                 bar.reset()
     if run.epochs:
-        ended = "stopped and saved" if stop.is_set() else f"{run.epochs[-1].stopped}; {verdict(run.epochs)}"
+        ended = (
+            "stopped and saved" if stop.is_set() else f"{run.epochs[-1].stopped}; {verdict(run.epochs, run.written)}"
+        )
         report.close(ended, run.outcome.remarks() if run.outcome else ())
     if stop.is_set():
         click.echo(f"ocrnn: stopped and saved; go on with --resume --out {run.options.out}", err=True)
         raise SystemExit(INTERRUPTED)
     if not quiet and run.epochs:
-        click.echo(f"{run.epochs[-1].stopped}; {verdict(run.epochs)}", err=True)
+        click.echo(ended, err=True)
         if run.outcome:
             click.echo(run.outcome.table(), err=True)
     elif not run.epochs:

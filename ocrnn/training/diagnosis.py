@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ocrnn.metrics import Score
 from ocrnn.training.loop import Epoch
 
 _FLAT_EPOCHS = 5
@@ -131,10 +132,11 @@ def _blamed(fault: str, learning_rate: float, usual: float) -> str | None:
     return None
 
 
-def verdict(epochs: Sequence[Epoch]) -> str:
-    """One sentence on how a run ended: the best CER, against the start where this sitting saw it.
+def verdict(epochs: Sequence[Epoch], written: Score | None = None) -> str:
+    """How a run ended: the best CER, against the start where this sitting saw it, and that of the model written.
 
-    `epochs` are those of the last sitting, at least one that learned; what came before is in its history.
+    `epochs` are those of the last sitting, at least one that learned; what came before is in its history. `written` is
+    what the model's file gets on the same lines, told where it is not what its epoch got.
     """
     last = epochs[-1]
     start = epochs[0].score.cer if epochs[0].number == 0 else None
@@ -142,7 +144,19 @@ def verdict(epochs: Sequence[Epoch]) -> str:
         was = "" if start is None else f"CER {start:.2%} at the start, "
         # A start that many epochs equal and none beats is no worse for it.
         came = "training brought nothing" if last.score.cer == start else "training made it worse"
-        return f"{came}: {was}{last.score.cer:.2%} at the end; the start is kept as best"
+        ended = f"{came}: {was}{last.score.cer:.2%} at the end; the start is kept as best"
+        return ended + (_since(written, epochs[0].score.cer, epochs[0].score.wer) if start is not None else "")
     best = next(row for row in last.history if row["epoch"] == last.best_epoch)
     down = "" if start is None else f", down from {start:.2%}"
-    return f"best: epoch {last.best_epoch}, CER {best['cer']:.2%}{down}; WER {best['wer']:.2%}"
+    told = f"best: epoch {last.best_epoch}, CER {best['cer']:.2%}{down}; WER {best['wer']:.2%}"
+    return told + _since(written, best["cer"], best["wer"])
+
+
+def _since(written: Score | None, cer: float, wer: float) -> str:
+    """What of these figures is no longer so of the model that was written; "" where nothing is."""
+    now, before = ("", "")
+    if written:
+        now, before = (f"CER {c:.2%}, WER {w:.2%}" for c, w in ((written.cer, written.wer), (cer, wer)))
+    if now == before:
+        return ""
+    return f"; best.onnx has {now}: how sure it is was fitted since, and with that what it looks at again"

@@ -369,16 +369,20 @@ def _ended(progress: Progress, settings: Settings) -> str | None:
     return None
 
 
-def _scored(spec: ModelSpec, score: Score, epoch: int) -> ModelSpec:
-    """Spec that tells how well its network reads the validation lines after an epoch; 0 is the start."""
-    validation = {
+def figures(score: Score, epoch: int) -> dict[str, object]:
+    """What a model's description says of the validation lines after an epoch; 0 is the start."""
+    return {
         "epoch": epoch,
         "lines": score.lines,
         "cer": round(score.cer, 5),
         "cer interval": [round(score.cer_low, 5), round(score.cer_high, 5)],
         "wer": round(score.wer, 5),
     }
-    return dataclasses.replace(spec, about={**spec.about, "validation": validation})
+
+
+def _scored(spec: ModelSpec, score: Score, epoch: int) -> ModelSpec:
+    """Spec that tells how well its network reads the validation lines after an epoch."""
+    return dataclasses.replace(spec, about={**spec.about, "validation": figures(score, epoch)})
 
 
 def digest(samples: Sequence[Sample]) -> str:

@@ -20,9 +20,12 @@ from ocrnn.data.labels import Problem, Sample, read_labels
 from ocrnn.data.lines import joined
 from ocrnn.data.remarks import Remarks
 from ocrnn.data.splits import split_by_hash
-from ocrnn.errors import LabelError, OutputError
+from ocrnn.errors import LabelError, ModelError, OutputError
 from ocrnn.evaluation.calibration import calibrate
+from ocrnn.evaluation.score import evaluate, read_samples
 from ocrnn.image import Grey
+from ocrnn.metrics import Score
+from ocrnn.model import file
 from ocrnn.model.executors import TorchModel
 from ocrnn.model.export import export_onnx
 from ocrnn.model.network import Network
@@ -32,12 +35,13 @@ from ocrnn.storage import make_folder
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.confidence import second_look
 from ocrnn.training.distributed import ALONE, Team
-from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, train, validate
+from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, figures, train, validate
 from ocrnn.training.options import Options, check
 from ocrnn.training.plans import Plan, mixed, permuted
 from ocrnn.training.sources import RealLines, SynthLines
 from ocrnn.training.start import label_writer, network_for, own_writer, usual_rate
 from ocrnn.training.tuning import Change, Outcome, Pairs, old_kind, read_drawn
+from ocrnn.transcribe.reader import Reader
 
 LEAST_LINES = 1000
 """Lines of an epoch: a smaller set is gone through several times, each time augmented anew."""
@@ -49,8 +53,8 @@ class Run:
 
     `problems` are the lines left out and why, `remarks` what else the check of `data` has seen; `known` is the charset
     of the model it starts from, `own_kind` draws that model's own lines, None where no fonts can, and then
-    `no_own_kind` says why. `epochs` collects what came of each round, `outcome` what a run that started from a model
-    came to. Of a `team` rank 0 alone leaves files.
+    `no_own_kind` says why. `epochs` collects what came of each round, `written` what the file to read with gets on the
+    validation lines, `outcome` what a run that started from a model came to. Of a `team` rank 0 alone leaves files.
     """
 
     options: Options
@@ -67,6 +71,7 @@ class Run:
     team: Team = ALONE
     remarks: tuple[Remarks, ...] = ()
     epochs: list[Epoch] = field(default_factory=list)
+    written: Score | None = None
     outcome: Outcome | None = None
 
     @classmethod
@@ -140,8 +145,12 @@ class Run:
         return mixed(lines, [(source, source.per_line) for source in drawn if isinstance(source, SynthLines)])
 
     def events(self, stop: threading.Event | None = None) -> Iterator[Step | Epoch]:
-        """Train; yields what happens, and leaves the best model in the folder, to go on from and to read with."""
-        start = self._read_start() if self.known and self.team.leads else None
+        """Train; yields what happens, and leaves the best model in the folder, to go on from and to read with.
+
+        A run that was finished before yields nothing, and its files stay as they are.
+        """
+        finished, idle = self._is_finished(), True
+        start = self._read_start() if self.known and self.team.leads and not finished else None
         events = train(
             self.network,
             self.spec,
@@ -156,10 +165,11 @@ class Run:
             team=self.team,
         )
         for event in events:
+            idle = False
             if isinstance(event, Epoch):
                 self.epochs.append(event)
             yield event
-        if self.team.leads:
+        if self.team.leads and not (finished and idle):
             self._finish(None if stop and stop.is_set() else start)
 
     def _told(self) -> dict[str, object]:
@@ -179,23 +189,50 @@ class Run:
     def _read_start(self) -> _Readings:
         """How the start model reads its own kind, and where the loop will not ask it again, the validation lines."""
         drawn = old_kind(self.own_kind) if self.own_kind else ()
-        old = read_drawn(self.network, self.spec, drawn)
+        old = read_drawn(Reader(TorchModel(self.network, self.spec)), drawn)
+        self.network.train()
         going_on = self.options.resume and (self.options.out / CHECKPOINT).is_file()
         new = validate(self.network, self.spec, self.validation)[1] if going_on else None
         return _Readings(drawn, old, new)
 
-    def _finish(self, start: _Readings | None) -> None:
-        """Fit the best model's confidence, tell it where it comes from and how well it reads, and export it.
+    def _is_finished(self) -> bool:
+        """Tell whether the files of the best model are what `_finish` leaves of a run that came to its end."""
+        best = self.options.out / BEST
+        if not (self.options.resume and (self.options.out / CHECKPOINT).is_file()):
+            return False
+        try:
+            spec = file.header(best)
+            return spec == file.header(best.with_suffix(".onnx")) and (self.known is None or "new lines" in spec.about)
+        except ModelError:
+            return False
 
-        With the readings of the model it started from, it tells what became of them, too.
+    def _finish(self, start: _Readings | None) -> None:
+        """Fit the best model's confidence, export it, and tell it where it comes from and how well it then reads.
+
+        With the readings of the model it started from, it tells what became of them, too. What is looked at again
+        depends on the fit, so that the figures are those of the file to read with, read as its users will.
         """
         best = self.options.out / BEST
         if not best.is_file():
             return
         network, spec = load_weights(best)
+        epoch = spec.about["validation"]["epoch"]
         fitted = calibrate(TorchModel(network, spec), self.validation)
+        # Fitted from the powers of the start, not from those of the sitting before: else each sitting would move them.
+        again, word = self.spec.again_power, self.spec.word_power
+        spec = dataclasses.replace(spec, temperature=fitted.temperature, again_power=again, word_power=word)
+        spec, _ = second_look(TorchModel(network, spec), self.validation)
+        to_read = best.with_suffix(".onnx")
+        export_onnx(network.eval(), spec, to_read)
+        reader = Reader.open(to_read, jobs=torch.get_num_threads(), threads=1)
+        read = evaluate(read_samples(self.validation, reader))
+        self.written = read.score
         if start:
-            self.outcome = self._compare(start, network, spec)
+            after = tuple((line.truth, line.reading) for line in read.lines)
+            old = Change.of(start.old, read_drawn(reader, start.drawn)) if start.drawn else None
+            new = Change.of(start.new or self.epochs[0].pairs, after)
+            self.outcome = Outcome(new, old, epoch == 0, self.options.rehearse, self.no_own_kind)
+        reliability = read.reliability()
         about = {
             **(
                 {"started from": self.spec.about.get("name", self.options.from_model)}
@@ -206,23 +243,13 @@ class Run:
             "date": date.today().isoformat(),
             "program": f"ocrnn {__version__}, torch {torch.__version__.split('+')[0]}",
             "data": f"{len(self.training)} lines of {', '.join(map(_name, self.options.data))}",
-            "validation": spec.about.get("validation"),
-            "calibration": fitted.told(),
+            "validation": figures(read.score, epoch),
+            **({"calibration": reliability.told()} if reliability else {}),
             **(self.outcome.stored() if self.outcome else {}),
         }
-        spec = dataclasses.replace(spec, about=about, temperature=fitted.temperature)
-        spec, _ = second_look(TorchModel(network, spec), self.validation)
+        spec = dataclasses.replace(spec, about=about)
         save_weights(best, network, spec)
-        export_onnx(network.eval(), spec, best.with_suffix(".onnx"))
-
-    def _compare(self, start: _Readings, network: Network, spec: ModelSpec) -> Outcome:
-        """What the best model makes of the lines that the start model has read."""
-        seen = {epoch.number: epoch.pairs for epoch in self.epochs}
-        epoch = spec.about["validation"]["epoch"]
-        after = seen[epoch] if epoch in seen else validate(network, spec, self.validation)[1]
-        old = Change.of(start.old, read_drawn(network, spec, start.drawn)) if start.drawn else None
-        new = Change.of(start.new or seen[0], after)
-        return Outcome(new, old, epoch == 0, self.options.rehearse, self.no_own_kind)
+        export_onnx(network, spec, to_read)
 
 
 @dataclass(frozen=True)

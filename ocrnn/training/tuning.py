@@ -13,7 +13,6 @@ from ocrnn.charset import BLANK, Charset
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import Grey
 from ocrnn.metrics import distance, fold, score
-from ocrnn.model.executors import TorchModel
 from ocrnn.model.network import Network, with_classes
 from ocrnn.spec import ModelSpec
 from ocrnn.synth.lines import Synthesizer
@@ -68,15 +67,13 @@ def old_kind(synthesizer: Synthesizer) -> tuple[tuple[Grey, str], ...]:
     return tuple(synthesizer.line(np.random.default_rng((_OLD_SEED, number))) for number in range(OLD_LINES))
 
 
-def read_drawn(network: Network, spec: ModelSpec, lines: Sequence[tuple[Grey, str]]) -> Pairs:
-    """(label, reading) of drawn lines, by the reader that users have. Raises ImageError."""
+def read_drawn(reader: Reader, lines: Sequence[tuple[Grey, str]]) -> Pairs:
+    """(label, reading) of drawn lines. Raises ImageError."""
     readings = []
-    training = network.training
-    for result in Reader(TorchModel(network, spec)).read_many(grey for grey, _ in lines):
+    for result in reader.read_many(grey for grey, _ in lines):
         if isinstance(result.outcome, ImageError):
             raise result.outcome
         readings.append(result.outcome.text)
-    network.train(training)
     return tuple(zip((text for _, text in lines), readings, strict=True))
 
 

@@ -189,6 +189,15 @@ def test_the_verdict_names_the_best_epoch_and_the_start() -> None:
     assert alike.startswith("training brought nothing: CER 50.00% at the start, 50.00% at the end")
 
 
+def test_the_verdict_tells_where_the_file_reads_otherwise_than_its_epoch_did() -> None:
+    run = epochs([2, 1], ["abcde", "abcdefghi"])
+    plain = verdict(run)
+    assert verdict(run, run[1].score) == plain
+    assert verdict(run, run[0].score).startswith(f"{plain}; best.onnx has CER 50.00%, WER 100.00%: how sure it is was")
+    kept = epochs([0, 2], ["abcdefghij", "abcde"], first=0)
+    assert "kept as best; best.onnx has CER 50.00%" in verdict(kept, kept[1].score)
+
+
 def test_the_verdict_of_a_resumed_run_knows_what_came_before() -> None:
     run = epochs([2, 1, 1], ["abc", "abcdefghij", "abcdefghi"])
     assert verdict(run[2:]) == "best: epoch 2, CER 0.00%; WER 0.00%"

@@ -10,11 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
+from ocrnn.charset import Charset
 from ocrnn.data.copies import copy_lines
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.data.lines import Store
 from ocrnn.errors import CharsetError, LabelError, OutputError, UsageError
+from ocrnn.evaluation.score import evaluate, read_samples
 from ocrnn.image import load_lines
+from ocrnn.model.executors import TorchModel
 from ocrnn.model.network import Network
 from ocrnn.model.runtime import open_model
 from ocrnn.model.weights import load_weights, save_weights
@@ -196,6 +199,7 @@ def test_the_end_tells_new_and_old_kind_before_and_after(
     assert about["old kind"]["lines"] == 12
     assert about["started from"] == str(start)
     # A sitting that only finishes asks both models again, and finds the same.
+    (tmp_path / "run" / "best.onnx").unlink()
     again = Run.prepare(dataclasses.replace(asked, resume=True))
     assert list(again.events()) == []
     assert again.outcome == outcome
@@ -211,6 +215,56 @@ def test_the_end_tells_new_and_old_kind_before_and_after(
     about = Reader.open(tmp_path / "ruin" / "best.onnx").model.spec.about
     assert ("training" in about) is ruin.outcome.kept
     assert about["started from"] == "run"
+
+
+def test_figures_told_at_the_end_are_those_of_the_file_to_read_with(
+    digits: list[Sample], start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refitted(model: TorchModel, _: object) -> tuple[ModelSpec, int]:
+        return dataclasses.replace(model.spec, charset=Charset("1234567890")), 1  # it reads otherwise from here on
+
+    monkeypatch.setattr(module, "second_look", refitted)
+    network, spec = load_weights(start)
+    network.head.bias.data[0] = -20  # a start that always writes something
+    save_weights(start, network, spec)
+    run = Run.prepare(options(digits, tmp_path / "run", from_model=str(start), lr=1e-6))
+    list(run.events())
+    reader = Reader.open(tmp_path / "run" / "best.onnx")
+    read = evaluate(read_samples(run.validation, reader))
+    about, reliability = reader.model.spec.about, read.reliability()
+    assert reliability is not None and run.outcome is not None
+    assert read.score.cer != run.epochs[-1].score.cer
+    assert run.written == read.score
+    assert about["validation"]["cer"] == round(read.score.cer, 5)
+    assert about["calibration"] == reliability.told()
+    assert run.outcome.new.after[0] == read.score.cer
+
+
+def test_a_finished_run_is_left_as_it_is(
+    digits: list[Sample], start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def halved(model: TorchModel, _: object) -> tuple[ModelSpec, int]:
+        return dataclasses.replace(model.spec, word_power=model.spec.word_power / 2), 1
+
+    def files() -> dict[Path, tuple[int, bytes]]:
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in out.iterdir()}
+
+    monkeypatch.setattr(module, "second_look", halved)
+    monkeypatch.setattr("ocrnn.synth.fonts.system_folders", lambda: ())
+    out = tmp_path / "run"
+    asked = options(digits, out, from_model=str(start))
+    list(Run.prepare(asked).events())
+    before = files()
+    asked = dataclasses.replace(asked, resume=True)
+    again = Run.prepare(asked)
+    assert list(again.events()) == []
+    assert files() == before
+    # One that was killed before it was told what it came to is finished now, from the powers of its start.
+    (out / "best.onnx").unlink()
+    again = Run.prepare(asked)
+    assert list(again.events()) == [] and again.outcome is not None
+    assert load_weights(out / "best.safetensors")[1].word_power == 0.5
+    assert files()[out / "best.onnx"][1] == before[out / "best.onnx"][1]
 
 
 def test_a_full_folder_is_refused_and_kept(digits: list[Sample], tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ import torch
 
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
+from ocrnn.model.executors import TorchModel
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.training import tuning
 from ocrnn.training.tuning import Change, Outcome, adapted, freeze, old_kind, parts, read_drawn
+from ocrnn.transcribe.reader import Reader
 
 
 def test_parts_are_named_with_commas_and_a_stranger_is_told_which_there_are() -> None:
@@ -118,7 +120,6 @@ def test_the_old_kind_is_the_same_lines_at_every_call(
         assert text == same and not spec.charset.strangers(text)
         assert np.array_equal(grey, other)
     network = Network(spec.architecture, spec.charset.classes)
-    read = read_drawn(network, spec, first)
+    read = read_drawn(Reader(TorchModel(network, spec)), first)
     assert [text for text, _ in read] == [text for _, text in first]
-    assert network.training
-    assert read_drawn(network, spec, ()) == ()
+    assert read_drawn(Reader(TorchModel(network, spec)), ()) == ()
