@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -200,7 +201,7 @@ def _teach(
         from ocrnn.training.curves import save_history
         from ocrnn.training.diagnosis import explain, verdict
         from ocrnn.training.loop import Step
-        from ocrnn.training.options import Options
+        from ocrnn.training.options import Options, command_line
         from ocrnn.training.report import Report
         from ocrnn.training.run import Run
         from ocrnn.training.sheet import save_sheet
@@ -267,7 +268,10 @@ def _teach(
         )
         report.close(ended, run.outcome.remarks() if run.outcome else ())
     if stop.is_set():
-        click.echo(f"ocrnn: stopped and saved; go on with --resume --out {run.options.out}", err=True)
+        again = command_line(dataclasses.replace(run.options, resume=True))
+        more = {"devices": devices if devices > 1 else None, "threads": threads, "log-to": log_to}
+        given = "".join(f" --{name} {value}" for name, value in more.items() if value)
+        click.echo(f"ocrnn: stopped and saved; go on with: {again}{given}", err=True)
         raise SystemExit(INTERRUPTED)
     if not quiet and run.epochs:
         click.echo(ended, err=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from ocrnn.storage import write_whole
 from ocrnn.training.precision import Arithmetic
 
 _KEY = "ocrnn-checkpoint"
+_OF_NO_MATTER = ("--out", "--resume")
+_SHOWN_BY = {"--data": "training lines", "--val": "validation lines"}
 
 
 @dataclass
@@ -44,21 +46,63 @@ class Progress:
     history: tuple[dict[str, float], ...] = ()
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a run is taught with.
+
+    `fingerprint` is what must be equal for it to go on, by the name its user knows: options and data. `asked` is what
+    each option was given on the command line, None where it was left out: much of the former follows from it.
+    """
+
+    fingerprint: dict[str, Any]
+    asked: dict[str, list[str] | None] = field(default_factory=dict)
+
+    def differing(self, before: Terms) -> str:
+        """What was otherwise in a run that was saved, in words; "" where it may go on."""
+        stored = json.loads(json.dumps(self.fingerprint))
+        names = {*before.fingerprint, *stored}
+        differing = sorted(name for name in names if before.fingerprint.get(name) != stored.get(name))
+        if not differing:
+            return ""
+        if before.asked and self.asked:
+            options = [
+                _told_apart(name, before.asked.get(name), given)
+                for name, given in self.asked.items()
+                if before.asked.get(name) != given and _matters(name, names, differing)
+            ]
+            data = [f"other {name}" for name in differing if not name.startswith("--")]
+            if options or data:
+                return ", ".join(options + data)
+        return f"other {', '.join(differing)}"
+
+
+def _matters(name: str, names: set[str], differing: Sequence[str]) -> bool:
+    """Tell whether an option that was given otherwise may be why a run differs."""
+    if name in _OF_NO_MATTER:
+        return False
+    if name in _SHOWN_BY:  # the same lines in another place are the same
+        return _SHOWN_BY[name] in differing
+    return name in differing or name not in names
+
+
+def _told_apart(name: str, before: Sequence[str] | None, now: Sequence[str] | None) -> str:
+    """An option as it was given before, and how it is now."""
+    was = f"no {name}" if before is None else " ".join((name, *before))
+    return f"{was} (now {'left out' if now is None else ' '.join(now) or 'given'})"
+
+
 def save_checkpoint(
     path: Path,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
-    fingerprint: Mapping[str, object],
+    terms: Terms,
 ) -> None:
-    """Replace the checkpoint at `path`; the old one stays whole until the new one is. Raises OutputError.
-
-    `fingerprint` is what must be equal for a run to go on, by the name its user knows: options and data.
-    """
+    """Replace the checkpoint at `path`; the old one stays whole until the new one is. Raises OutputError."""
     tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors.update({f"optimizer.{number}.{name}": value.contiguous() for name, value in state.items()})
-    told = json.dumps({"progress": vars(progress), "fingerprint": dict(fingerprint)})
+    told = json.dumps({"progress": vars(progress), **vars(terms)})
     write_whole(path, save(tensors, {_KEY: told}))
 
 
@@ -71,7 +115,7 @@ def read_checkpoint(path: Path) -> bytes:
 
 
 def load_checkpoint(
-    path: Path, data: bytes, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: Mapping[str, object]
+    path: Path, data: bytes, network: nn.Module, optimizer: torch.optim.Optimizer, terms: Terms
 ) -> Progress:
     """Bring network and optimizer back to where a run was saved, as `data` of the file at `path` say; its progress.
 
@@ -80,15 +124,9 @@ def load_checkpoint(
     try:
         tensors = load(data)
         told = _told(data)
-        differing = sorted(
-            name
-            for name in {*told["fingerprint"], *fingerprint}
-            if told["fingerprint"].get(name) != json.loads(json.dumps(fingerprint.get(name)))
-        )
+        differing = terms.differing(Terms(told["fingerprint"], told.get("asked", {})))
         if differing:
-            raise UsageError(
-                f"{path}: was made with other {', '.join(differing)}; repeat its options, or give another --out"
-            )
+            raise UsageError(f"{path}: was made with {differing}; repeat its options, or give another --out")
         network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         stored: dict[int, dict[str, Tensor]] = {}

@@ -24,7 +24,7 @@ from ocrnn.model.weights import save_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.storage import clear_drafts
 from ocrnn.training.batches import Position, batches
-from ocrnn.training.checkpoint import Progress, load_checkpoint, read_checkpoint, save_checkpoint
+from ocrnn.training.checkpoint import Progress, Terms, load_checkpoint, read_checkpoint, save_checkpoint
 from ocrnn.training.distributed import ALONE, ProcessLost, Team
 from ocrnn.training.plans import Plan
 from ocrnn.training.precision import Arithmetic, Precision, settled
@@ -117,13 +117,15 @@ def train(
     from_model: bool = False,
     resume: bool = False,
     options: Mapping[str, object] = MappingProxyType({}),
+    asked: Mapping[str, list[str] | None] = MappingProxyType({}),
     stop: threading.Event | None = None,
     team: Team = ALONE,
 ) -> Iterator[Step | Epoch]:
     """Teach `network` the lines that `plan(epoch)` names; yields a Step for each batch and an Epoch for each round.
 
     The best network so far stands in `folder/best.safetensors` with its score, all that `resume` needs in
-    `folder/last.checkpoint`; `options` are what else, by name, must then be as it was. A finished run yields nothing.
+    `folder/last.checkpoint`; `options` are what else, by name, must then be as it was, `asked` what was given on the
+    command line (`options.words`), to tell what is not. A finished run yields nothing.
     With `from_model` the network is validated before it learns, and stays the best if nothing beats it. When `stop`
     is set, the run saves itself after the batch at hand and ends. `resume` starts anew where there is no checkpoint
     yet: a run may have been killed before its first. Raises OutputError when a file cannot be saved, and
@@ -135,7 +137,8 @@ def train(
     """
     stop = stop or threading.Event()
     learner = Learner(network, deterministic=settings.deterministic, seed=settings.seed, team=team)
-    keeper = _Keeper(folder / CHECKPOINT, learner, {**_fingerprint(spec, settings, validation), **options}, settings)
+    terms = Terms({**_fingerprint(spec, settings, validation), **options}, dict(asked))
+    keeper = _Keeper(folder / CHECKPOINT, learner, terms, settings)
     with team.together():
         progress = keeper.load() if resume else None
     clock = _Clock(progress.seconds if progress else 0.0)
@@ -295,8 +298,8 @@ class _Taken:
 class _Keeper:
     """What keeps a run's checkpoint, where this is the process that does."""
 
-    def __init__(self, path: Path, learner: Learner, fingerprint: Mapping[str, object], settings: Settings) -> None:
-        self._path, self._learner, self._fingerprint = path, learner, fingerprint
+    def __init__(self, path: Path, learner: Learner, terms: Terms, settings: Settings) -> None:
+        self._path, self._learner, self._terms = path, learner, terms
         self._at_most = settings.checkpoint_seconds
         self._saved_at, self._cost = 0.0, 0.0
 
@@ -315,7 +318,7 @@ class _Keeper:
         with team.together():
             learner = self._learner
             progress = load_checkpoint(
-                self._path, team.share(data or b""), learner.network, learner.optimizer, self._fingerprint
+                self._path, team.share(data or b""), learner.network, learner.optimizer, self._terms
             )
         self._saved_at = progress.seconds
         return progress
@@ -330,7 +333,7 @@ class _Keeper:
         progress.seconds = seconds
         if self._learner.team.leads:
             start = time.monotonic()
-            save_checkpoint(self._path, self._learner.network, self._learner.optimizer, progress, self._fingerprint)
+            save_checkpoint(self._path, self._learner.network, self._learner.optimizer, progress, self._terms)
             self._cost = time.monotonic() - start
         self._saved_at = seconds
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -71,3 +72,32 @@ def check(options: Options) -> None:
     for folder, place in zip(options.data, places, strict=True):
         if places.count(place) > 1:
             raise UsageError(f"--data {folder}: is named twice; name it once")
+
+
+def words(options: Options) -> dict[str, list[str] | None]:
+    """What each option is given on a command line that asks for these: none for a switch, None where it is left out."""
+    given: dict[str, list[str] | None] = {}
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if value is False or (value is None and option.default is None):
+            given[_named(option.name)] = None
+        elif value is True:
+            given[_named(option.name)] = []
+        else:
+            values = value if isinstance(value, tuple) else ("none" if value is None else value,)
+            given[_named(option.name)] = [str(each) for each in values]
+    return given
+
+
+def command_line(options: Options) -> str:
+    """The command line that asks for these options, without those that are as they would be anyway."""
+    line, given = ["ocrnn", "train"], words(options)
+    for option in fields(options):
+        values = given[_named(option.name)]
+        if values is not None and getattr(options, option.name) != option.default:
+            line += [word for value in values for word in (_named(option.name), value)] or [_named(option.name)]
+    return shlex.join(line)
+
+
+def _named(field: str) -> str:
+    return "--from" if field == "from_model" else "--" + field.replace("_", "-")

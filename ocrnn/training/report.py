@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from ocrnn.page import escaped, facts, line, page, picture, table
 from ocrnn.storage import write_whole
 from ocrnn.training.curves import draw_curves
 from ocrnn.training.loop import Epoch
-from ocrnn.training.options import Options
+from ocrnn.training.options import command_line
 from ocrnn.training.run import Run
 from ocrnn.training.sheet import augmented_lines
 
@@ -117,7 +115,7 @@ class Report:
         architecture = run.spec.architecture
         yield facts(
             (
-                ("command", _command(run.options)),
+                ("command", command_line(run.options)),
                 ("lines to train on", len(run.training)),
                 ("lines to validate with", len(run.validation)),
                 ("lines left out", len(run.problems)),
@@ -177,19 +175,3 @@ class Report:
 def _marked(epoch: str, best: bool) -> str:
     """An epoch's name, the best one told in its first column: a telephone does not show the last."""
     return f"{epoch} best" if best else epoch
-
-
-def _command(options: Options) -> str:
-    """The command line that asks for these options, without those that are as they would be anyway."""
-    words = ["ocrnn", "train"]
-    for option in dataclasses.fields(options):
-        value = getattr(options, option.name)
-        name = "--from" if option.name == "from_model" else "--" + option.name.replace("_", "-")
-        if option.name != "out" and value == option.default:
-            continue
-        if value is True:
-            words.append(name)
-            continue
-        for each in value if isinstance(value, tuple) else (value,):
-            words += [name, "none" if each is None else str(each)]
-    return shlex.join(words)

@@ -36,7 +36,7 @@ from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.confidence import second_look
 from ocrnn.training.distributed import ALONE, Team
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, digest, figures, train, validate
-from ocrnn.training.options import Options, check
+from ocrnn.training.options import Options, check, words
 from ocrnn.training.plans import Plan, mixed, permuted
 from ocrnn.training.sources import RealLines, SynthLines
 from ocrnn.training.start import label_writer, network_for, own_writer, usual_rate
@@ -161,6 +161,7 @@ class Run:
             from_model=self.options.from_model is not None,
             resume=self.options.resume,
             options=self._told(),
+            asked=words(self.options),
             stop=stop,
             team=self.team,
         )

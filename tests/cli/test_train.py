@@ -1,6 +1,7 @@
 import errno
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -192,9 +193,10 @@ def test_asked_to_stop_it_saves_and_goes_on_later(lines: Path, tmp_path: Path) -
         run.send_signal(signal.SIGTERM)
         rest = run.stderr.read()
         assert run.wait(60) == 130
-    assert "stopped and saved; go on with --resume" in rest
+    told = re.search("stopped and saved; go on with: ocrnn (.*)", rest)
+    assert told
     assert (tmp_path / "run" / "last.checkpoint").is_file()
-    status, _, stderr = ocrnn(*arguments, "--resume")
+    status, _, stderr = ocrnn(*shlex.split(told[1]))
     assert status == 0, stderr
     assert "0.05 minutes are over" in stderr
     size = (tmp_path / "run" / "best.onnx").stat().st_size
