@@ -6,6 +6,7 @@ import dataclasses
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -83,8 +84,11 @@ class Run:
         the folder.
         """
         check(options)
-        if team.leads:
-            _claim(options.out, options.resume)
+        with _claimed(options.out, options.resume) if team.leads else nullcontext():
+            return cls._prepared(options, team)
+
+    @classmethod
+    def _prepared(cls, options: Options, team: Team) -> Run:
         samples, problems = _read(options.data)
         held_out, more = _read((options.val,)) if options.val else ((), ())
         problems = (*problems, *more)
@@ -97,6 +101,7 @@ class Run:
         else:
             split = split_by_hash(report.samples, options.val_split, options.seed, options.split_by, twins=report.twins)
             train_lines, validation = split.train, split.validation
+            _demand_both(train_lines, validation, options)
         problems = (*problems, *report.problems, *(of_val.problems if of_val else ()))
         _demand(train_lines, "to train on", options, problems)
         _demand(validation, "to validate with", options, problems)
@@ -121,6 +126,11 @@ class Run:
             team,
             report.remarks,
         )
+
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether it is to be resumed, and something is saved to go on from."""
+        return self.options.resume and (self.options.out / CHECKPOINT).is_file()
 
     @property
     def usual_rate(self) -> float:
@@ -192,14 +202,13 @@ class Run:
         drawn = old_kind(self.own_kind) if self.own_kind else ()
         old = read_drawn(Reader(TorchModel(self.network, self.spec)), drawn)
         self.network.train()
-        going_on = self.options.resume and (self.options.out / CHECKPOINT).is_file()
-        new = validate(self.network, self.spec, self.validation)[1] if going_on else None
+        new = validate(self.network, self.spec, self.validation)[1] if self.goes_on else None
         return _Readings(drawn, old, new)
 
     def _is_finished(self) -> bool:
         """Tell whether the files of the best model are what `_finish` leaves of a run that came to its end."""
         best = self.options.out / BEST
-        if not (self.options.resume and (self.options.out / CHECKPOINT).is_file()):
+        if not self.goes_on:
             return False
         try:
             spec = file.header(best)
@@ -262,11 +271,23 @@ class _Readings:
     new: Pairs | None
 
 
-def _claim(folder: Path, resume: bool) -> None:
-    """Make the run's folder and prove that it can be written to: hours later would be too late."""
+@contextmanager
+def _claimed(folder: Path, resume: bool) -> Iterator[None]:
+    """Make the run's folder and prove that it can be written to: hours later would be too late.
+
+    What was made goes again where the run cannot be prepared.
+    """
     if not resume and any((folder / name).exists() for name in (CHECKPOINT, BEST)):
         raise OutputError(f"{folder}: already holds a run; go on with --resume, or give another --out")
-    make_folder(folder)
+    missing = [place for place in (folder, *folder.parents) if not os.path.exists(place)]
+    try:
+        make_folder(folder)
+        yield
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):  # another run may stand beside it
+                place.rmdir()
+        raise
 
 
 def _name(path: Path) -> str:
@@ -287,6 +308,15 @@ def _demand(lines: Sequence[Sample], purpose: str, options: Options, problems: S
     if not lines:
         first = f"first: {problems[0]}" if problems else "give more lines, or --val DIR"
         raise LabelError(f"{', '.join(map(str, options.data))}: no usable line {purpose}; {first}")
+
+
+def _demand_both(training: Sequence[Sample], validation: Sequence[Sample], options: Options) -> None:
+    """Raise LabelError where all lines there are stand on one side."""
+    count = len(training) + len(validation)
+    if count and not (training and validation):
+        what = "the only usable line" if count == 1 else f"{count} lines of one picture"
+        data = ", ".join(map(str, options.data))
+        raise LabelError(f"{data}: {what} cannot be both learned and validated; give more lines, or --val DIR")
 
 
 def _settings(options: Options, architecture: Architecture, widths: Sequence[int]) -> Settings:

@@ -343,6 +343,18 @@ def test_lines_that_are_in_both_folders_are_validated_with_and_never_learned(
         Run.prepare(options(digits, tmp_path / "none", val=data))
 
 
+def test_a_run_that_cannot_be_prepared_leaves_no_folder_that_it_made(digits: list[Sample], tmp_path: Path) -> None:
+    digits[3].image.with_suffix(".gt.txt").write_text("4ß", encoding="utf-8")
+    asked = options(digits, tmp_path / "runs" / "one", charset="ascii", new_chars="fail")
+    with pytest.raises(CharsetError):
+        Run.prepare(asked)
+    assert not (tmp_path / "runs").exists()
+    asked.out.mkdir(parents=True)
+    with pytest.raises(CharsetError):
+        Run.prepare(asked)
+    assert asked.out.is_dir(), "it was there before"
+
+
 def test_a_table_of_labels_is_data_too(digits: list[Sample], tmp_path: Path) -> None:
     table = digits[0].image.parent / "some.csv"
     table.write_text("".join(f"{s.image.name},{s.text}\n" for s in digits[:9]), encoding="utf-8")
@@ -356,7 +368,10 @@ def test_one_line_and_lines_of_one_pixel(digits: list[Sample], tmp_path: Path) -
     Image.new("L", (1, 1), 255).save(one / "0.png")
     (one / "0.txt").write_text("a")
     alone = dataclasses.replace(options(digits, tmp_path / "run"), data=(one,))
-    with pytest.raises(LabelError, match="no usable line to .*; give more lines, or --val DIR"):
+    with pytest.raises(
+        LabelError,
+        match="one: the only usable line cannot be both learned and validated; give more lines, or --val DIR",
+    ):
         Run.prepare(alone)
     run = Run.prepare(dataclasses.replace(alone, val=digits[0].image.parent))
     events = list(run.events())
