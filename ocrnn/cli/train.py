@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _PROBLEMS_SHOWN = 10
 _CHARACTERS_SHOWN = 40
+_TELLING_LINES = 3
+"""Lines to validate with, below which a CER is that of a line or two."""
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _LABELS = click.Path(exists=True, path_type=Path)
 
@@ -59,7 +61,11 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run.  [default: runs/<name of data>]"
 )
 @click.option("--from", "from_model", metavar="MODEL", help="Go on from a shipped model (latin) or a .safetensors.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped; repeat its options.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in --out where it stopped; repeat its options. Starts anew where nothing is saved yet.",
+)
 @click.option("--charset", metavar="NAME|FILE", help="Characters of the model.  [default: those of the labels]")
 @click.option(
     "--new-chars",
@@ -106,7 +112,12 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
 )
 @click.option("--show-augmented", type=click.Path(path_type=Path), metavar="PNG", help="Write a sheet of such lines.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="[default: 60, or as many as --minutes allow]")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="M", help="Time to train for.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="M",
+    help="Time to learn for; what is read before and after it comes on top.",
+)
 @click.option(
     "--patience",
     type=click.IntRange(min=1),
@@ -287,8 +298,16 @@ def _teach(
 
 def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
     from ocrnn.data.check import summary
+    from ocrnn.training.start import left_behind
 
     _show(run.problems, whole=verbose)
+    if run.options.resume and not run.goes_on:
+        click.echo(f"ocrnn: {run.options.out}: nothing is saved there to resume; this run starts anew", err=True)
+    if len(run.validation) < _TELLING_LINES:
+        few = "1 line" if len(run.validation) == 1 else f"{len(run.validation)} lines"
+        click.echo(
+            f"ocrnn: {few} to validate with: no figure of this run means anything; give --val, or more lines", err=True
+        )
     if quiet:
         return
     learned, asked = len(run.training) + len(run.validation), run.options
@@ -301,6 +320,13 @@ def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
         f"{len(run.spec.charset)} characters; run in {run.options.out}",
         err=True,
     )
+    if count := left_behind(asked.from_model):
+        others = "the other network" if count == 1 else f"the {count} other networks"
+        click.echo(
+            f"{asked.from_model}: its own network learns; {others} that it asks where it is in doubt "
+            f"{'is' if count == 1 else 'are'} not taken along",
+            err=True,
+        )
     for characters, what in ((run.added, "new to"), (run.dropped, "dropped from")):
         if characters:
             named = (c if c.isprintable() and c != " " else f"U+{ord(c):04X}" for c in characters[:_CHARACTERS_SHOWN])

@@ -14,7 +14,7 @@ from ocrnn.data.labels import Sample
 from ocrnn.errors import CharsetError, UsageError
 from ocrnn.image import LineFormat
 from ocrnn.model.network import Network
-from ocrnn.model.runtime import find
+from ocrnn.model.runtime import find, further, shipped
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import Architecture, ModelSpec
 from ocrnn.synth.lines import Synthesizer
@@ -51,6 +51,11 @@ def network_for(
     architecture = Architecture.named(options.arch or "fast", backbone=options.backbone, cell=options.cell)
     spec = ModelSpec(charset, LineFormat(height=architecture.height), architecture)
     return Network(architecture, charset.classes), spec, None
+
+
+def left_behind(name: str | None) -> int:
+    """How many networks a shipped model of that name asks beside its own, which training leaves out."""
+    return len(further(name)) if name in shipped() else 0
 
 
 def usual_rate(architecture: Architecture, *, from_model: bool) -> float:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrnn.cli.main import program
+from ocrnn.training.run import Run
 
 
 @pytest.fixture
@@ -49,7 +50,19 @@ def test_a_minute_from_lines_to_a_model_that_reads(lines: Path, tmp_path: Path) 
     out = tmp_path / "run"
     sheet = tmp_path / "sheet.png"
     status, stdout, stderr = ocrnn(
-        "train", "--data", lines, "--out", out, "--minutes", "0.02", "--threads", "1", "--show-augmented", sheet
+        "train",
+        "--data",
+        lines,
+        "--val-split",
+        "0.3",
+        "--out",
+        out,
+        "--minutes",
+        "0.02",
+        "--threads",
+        "1",
+        "--show-augmented",
+        sheet,
     )
     assert status == 0
     assert stdout == f"{out / 'best.onnx'}\n"
@@ -205,6 +218,19 @@ def test_asked_to_stop_it_saves_and_goes_on_later(lines: Path, tmp_path: Path) -
     assert "was finished before; go on --from" in stderr
     assert "epoch " not in stderr
     assert (tmp_path / "run" / "best.onnx").stat().st_size == size
+
+
+def test_what_a_run_cannot_do_or_tell_is_said_before_it_starts(
+    lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocrnn.training.start.further", lambda name: [name] * 2)
+    arguments = ("--val-split", "0.01", "--from", "latin", "--out", tmp_path / "run", "--resume")
+    monkeypatch.setattr(Run, "events", lambda *_: iter(()))
+    status, _, stderr = ocrnn("train", "--data", lines, *arguments)
+    assert status == 0
+    assert f"ocrnn: {tmp_path / 'run'}: nothing is saved there to resume; this run starts anew\n" in stderr
+    assert "ocrnn: 1 line to validate with: no figure of this run means anything; give --val, or more lines\n" in stderr
+    assert "latin: its own network learns; the 2 other networks that it asks where it is in doubt are not" in stderr
 
 
 def test_a_full_disk_while_saving_is_one_line_and_no_half_file(

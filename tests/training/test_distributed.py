@@ -251,7 +251,7 @@ def test_two_processes_learn_what_one_does(digits: list[Sample], spec: ModelSpec
 def test_a_killed_process_ends_the_run_which_goes_on_later(short_lines: Path, tmp_path: Path, victim: int) -> None:
     checkpoint = tmp_path / "run" / "last.checkpoint"
     command = [sys.executable, "-m", "ocrnn", "train", "--data", str(short_lines), "--out", str(tmp_path / "run")]
-    command += ["--epochs", "1", "--threads", "1", "-q"]
+    command += ["--epochs", "1", "--val-split", "0.3", "--threads", "1", "-q"]
     port = free_port()
     pair = [
         subprocess.Popen(
