@@ -163,7 +163,7 @@ def _with_powers(model: OnnxModel | TorchModel, lines: Sequence[Sample], name: s
 
 
 def _calibrated(spec: ModelSpec, fitted: Calibration) -> ModelSpec:
-    about = {**spec.about, "calibration": fitted.reliability.told()}
+    about = {**spec.about, "calibration": fitted.told()}
     return dataclasses.replace(spec, about=about, temperature=fitted.temperature)
 
 

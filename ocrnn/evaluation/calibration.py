@@ -83,10 +83,6 @@ class Reliability:
         """1 where the reader is surer than right on the whole, -1 where it is too modest, 0 where neither is proven."""
         return (self.whole.confidence > self.whole.high) - (self.whole.confidence < self.whole.low)
 
-    def told(self) -> dict[str, float]:
-        """What a model's description says of it, for people."""
-        return {"lines": self.lines, "error": round(self.error, 4), "of it by chance": round(self.by_chance, 4)}
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -97,6 +93,11 @@ class Calibration:
 
     temperature: float
     reliability: Reliability
+
+    def told(self) -> dict[str, float]:
+        """What a model's description says of it, for people."""
+        found = self.reliability
+        return {"lines": found.lines, "error": round(found.error, 4), "of it by chance": round(found.by_chance, 4)}
 
 
 def calibrate(model: Model, samples: Sequence[Sample], *, most: int = MOST_LINES) -> Calibration:

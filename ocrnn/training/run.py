@@ -242,7 +242,6 @@ class Run:
             old = Change.of(start.old, read_drawn(reader, start.drawn)) if start.drawn else None
             new = Change.of(start.new or self.epochs[0].pairs, after)
             self.outcome = Outcome(new, old, epoch == 0, self.options.rehearse, self.no_own_kind)
-        reliability = read.reliability()
         about = {
             **(
                 {"started from": self.spec.about.get("name", self.options.from_model)}
@@ -254,7 +253,7 @@ class Run:
             "program": f"ocrnn {__version__}, torch {torch.__version__.split('+')[0]}",
             "data": f"{len(self.training)} lines of {', '.join(map(_name, self.options.data))}",
             "validation": figures(read.score, epoch),
-            **({"calibration": reliability.told()} if reliability else {}),
+            "calibration": fitted.told(),  # of lines that it was not fitted on, as eval on the same lines cannot know
             **(self.outcome.stored() if self.outcome else {}),
         }
         spec = dataclasses.replace(spec, about=about)
