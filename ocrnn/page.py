@@ -27,7 +27,11 @@ _QUALITY = 60
 
 _WORD = re.compile(r"(?!to\b)[^\W\d_]{2}")
 """What makes a column one of texts: letters beside one another, but for those of an interval, 1 to 2."""
-
+_HEAD = b"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+"""
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1c1e21; --faint: #5f6670; --rule: #d5d9de; --soft: #f3f5f7;
   --wrong: #ffd7d5; --wrong-ink: #82071e; --blue: #0b62c4; --orange: #b45309; --grey: #6b7280; --warn: #fff3cd; }
@@ -82,11 +86,7 @@ def page(title: str, parts: Iterable[str], *, style: str = "", script: str = "")
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         allowed += f"; script-src 'sha256-{digest}'"
         body += f"\n<script>{script}</script>"
-    text = f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{allowed}">
+    text = f"""<meta http-equiv="Content-Security-Policy" content="{allowed}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escaped(title)}</title>
 <style>{_STYLE}{style}</style>
@@ -97,7 +97,12 @@ def page(title: str, parts: Iterable[str], *, style: str = "", script: str = "")
 </body>
 </html>
 """
-    return text.encode()
+    return _HEAD + text.encode()
+
+
+def is_page(beginning: bytes, title: str) -> bool:
+    """Tell whether a file that begins so is a page made here, with a title that begins so."""
+    return beginning.startswith(_HEAD) and f"<title>{escaped(title)}".encode() in beginning.partition(b"<style>")[0]
 
 
 def escaped(text: object) -> str:

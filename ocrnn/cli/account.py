@@ -91,8 +91,8 @@ class Account:
             self._say(f"{name}: seems to hold several lines of text; cut it into lines first")
         free = reading.overruled
         if not reading.fits:
-            freely = f"; freely it reads {free.text!r}" if free is not None else ""
-            self.fail(name, f"no text fits the constraints{freely}")
+            freely = f" (freely it reads {free.text!r})" if free is not None else ""
+            self.fail(name, f"no text fits the constraints{freely}; loosen them, or look at the picture")
         elif free is not None:
             self.overruled += 1
             if self._verbose or (self._alone and not self._quiet):
@@ -102,6 +102,16 @@ class Account:
         if self._bar is not None:
             self._bar.clear()
         click.echo(f"ocrnn: {text}", err=True)
+
+
+def are_failures(beginning: bytes) -> bool:
+    """Tell whether a file that begins so is a list of failures: each of its reasons names a way out after a semicolon.
+
+    A table of labels has two columns too.
+    """
+    *whole, _ = beginning.split(b"\n")
+    rows = [line.split(b"\t") for line in whole]
+    return bool(rows) and all(len(row) == 2 and b"; " in row[1] for row in rows)
 
 
 def write_failures(path: str, failed: Sequence[tuple[str, str]]) -> None:

@@ -8,6 +8,7 @@ import click
 
 from ocrnn.cli import labelled, options
 from ocrnn.cli.main import FAILED
+from ocrnn.cli.places import check_page
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,17 +74,17 @@ def command(
     """
     if decoder == "greedy" and beam_width is not None:
         raise UsageError("--beam-width: belongs to the beam; leave out --decoder greedy")
+    if page:
+        check_page(page, "ocrnn compare")
     samples = labelled.samples_of(ctx, data)
 
     from ocrnn.decoding.search import BEAM_WIDTH
     from ocrnn.evaluation.compare import compare
     from ocrnn.evaluation.report import comparison_json, comparison_text
     from ocrnn.image import MAX_PIXELS
-    from ocrnn.storage import check_place, write_whole
+    from ocrnn.storage import write_whole
     from ocrnn.transcribe.reader import Reader
 
-    if page:
-        check_place(page)
     readers = [
         Reader.open(
             name,

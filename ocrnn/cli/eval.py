@@ -8,6 +8,7 @@ import click
 
 from ocrnn.cli import labelled, options
 from ocrnn.cli.main import FAILED
+from ocrnn.cli.places import check_page
 from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.errors import UsageError
 
@@ -76,6 +77,8 @@ def command(
     """
     if decoder == "greedy" and beam_width is not None:
         raise UsageError("--beam-width: belongs to the beam; leave out --decoder greedy")
+    if page:
+        check_page(page, "ocrnn eval")
     samples = labelled.samples_of(ctx, data)
 
     from ocrnn.decoding.search import BEAM_WIDTH
@@ -83,11 +86,9 @@ def command(
     from ocrnn.evaluation.score import evaluate
     from ocrnn.evaluation.suspects import suspects
     from ocrnn.image import MAX_PIXELS
-    from ocrnn.storage import check_place, write_whole
+    from ocrnn.storage import write_whole
     from ocrnn.transcribe.reader import Reader
 
-    if page:
-        check_place(page)
     reader = Reader.open(
         model,
         decoder=decoder or ("greedy" if beam_width is None else "beam"),

@@ -9,9 +9,10 @@ import click
 
 from ocrnn import __version__
 from ocrnn.cli import options
+from ocrnn.cli.places import check_page
 from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.data.counting import counted
-from ocrnn.errors import ImageError, UsageError
+from ocrnn.errors import ImageError
 
 MOST_LINES = 20
 """Pages of one picture that are explained: each takes seconds, and the page has to stay one that a browser likes."""
@@ -43,16 +44,13 @@ def command(
     arrow keys. Each page of a TIFF or GIF is explained, the first 20 at most. A line takes some 50 to 100
     KB, a very long one up to 3 MB.
     """
-    from ocrnn.folders import is_picture
     from ocrnn.image import MAX_PIXELS, load_lines
-    from ocrnn.storage import check_place, write_whole
+    from ocrnn.storage import write_whole
     from ocrnn.transcribe.explain import explain
     from ocrnn.transcribe.explain_page import to_html
     from ocrnn.transcribe.reader import Reader
 
-    if is_picture(output):
-        raise UsageError(f"{output}: is named like a picture; name a page to write, such as line.html")
-    check_place(output)
+    check_page(output, "ocrnn explain: ")
     limit = max_pixels or MAX_PIXELS
     greys = load_lines(image, max_pixels=limit)
     reader = Reader.open(model, threads=threads, max_pixels=limit)

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from ocrnn.cli import options
+from ocrnn.cli.places import check_own, check_suffix
 from ocrnn.cli.progress import Bar, bar
 from ocrnn.errors import UsageError
-from ocrnn.storage import check_place, whole_file
+from ocrnn.storage import whole_file
 
 
 @click.group("lm", epilog="\b\nocrnn lm build french.txt -o french.arpa")
@@ -30,7 +31,7 @@ def command() -> None:
     metavar="FILE.arpa",
     required=True,
     type=click.Path(path_type=Path),
-    help="File to write; one that is there is replaced.",
+    help="File to write; an ARPA file that is there is replaced.",
 )
 @click.option(
     "--order",
@@ -62,11 +63,12 @@ def build(texts: tuple[Path, ...], output: Path, order: int, least: int, charset
     characters takes some five seconds of one core and 0.6 GB of memory.
     """
     from ocrnn.charset import Charset
-    from ocrnn.decoding.arpa import arpa
+    from ocrnn.decoding.arpa import HEAD, arpa
     from ocrnn.decoding.kneser_ney import estimate
 
     known = None if charset is None else Charset.open(charset)
-    check_place(output)
+    check_suffix(str(output), wanted := "an ARPA file to write, such as french.arpa")
+    check_own(str(output), wanted, lambda beginning: beginning.startswith(HEAD))
     progress = bar(sum(path.stat().st_size for path in texts if path.is_file()), "bytes", shown=not quiet)
     try:
         lines = (line for path in texts for line in _lines(path, progress))

@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocrnn.cli.places import refuse_picture
 from ocrnn.errors import ImageError, UsageError
-from ocrnn.folders import is_page_file, is_picture
+from ocrnn.folders import is_page_file
 from ocrnn.storage import Write, check_place, make_folder, refusals, whole_file
 from ocrnn.transcribe import parquet
 from ocrnn.transcribe.batch import Picture, targets
@@ -131,12 +132,6 @@ def is_folder(output: str) -> bool:
 def is_table(output: str | None) -> bool:
     """Whether -o means a Parquet file."""
     return output is not None and output.lower().endswith(parquet.SUFFIX) and not is_folder(output)
-
-
-def refuse_picture(path: str) -> None:
-    """Keep `-o line.png` from taking a picture's place by a slip of the fingers."""
-    if is_picture(path) and not os.path.isdir(path):
-        raise UsageError(f"{path}: is named like a picture; name a text file or a folder to write to")
 
 
 @contextmanager

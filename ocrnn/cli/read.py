@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from ocrnn.cli import options
-from ocrnn.cli.account import Account, write_failures
+from ocrnn.cli.account import Account, are_failures, write_failures
 from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
-from ocrnn.cli.outlet import Outlet, is_folder, is_table, refuse_picture
+from ocrnn.cli.outlet import Outlet, is_folder, is_table
+from ocrnn.cli.places import check_own
 from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_page_file
-from ocrnn.storage import check_place, is_final
+from ocrnn.storage import is_final
 from ocrnn.transcribe import parquet
 from ocrnn.transcribe.batch import STDIN, Picture, find, path_list
 from ocrnn.transcribe.output import PLAIN, WITH_ALTERNATIVES, Form
-from ocrnn.transcribe.review import MIN_CONF, Review, review_list
+from ocrnn.transcribe.review import MIN_CONF, Review, is_review, review_list
 from ocrnn.transcribe.shards import Shard
 
 if TYPE_CHECKING:
@@ -269,10 +270,10 @@ def command(
         failures = failures and share.name(failures)
         review = review and share.name(review)
         output = output and (output if is_folder(output) else share.name(output))
-    for listing in (failures, review):
-        if listing is not None:
-            refuse_picture(listing)
-            check_place(listing)
+    if failures is not None:
+        check_own(failures, "another file to list failures in", are_failures)
+    if review is not None:
+        check_own(review, "another file to list doubtful lines in", is_review)
     outlet = Outlet.chosen(output, form, pictures, alone=alone, overwrite=overwrite, named=paths)
     pictures, there = outlet.due(pictures, share, overwrite=overwrite)
 

@@ -45,7 +45,7 @@ def find_labels(folder: Path) -> Found:
             return Found(root=folder.parent, tables=(), shards=(folder,))
         if folder.suffix.lower() == ".xml":
             return Found(root=folder.parent, tables=(), layouts=(folder,))
-        if folder.suffix.lower() not in _TABLES:
+        if folder.suffix.lower() not in TABLES:
             raise LabelError(
                 f"{folder}: neither a folder nor a table of labels; "
                 f"give a folder, a .tsv, .csv, .jsonl, .json, .txt, .xml or .tar"
@@ -92,10 +92,10 @@ def nothing_found(found: Found) -> str:
 def tables(found: Found) -> Iterator[Sample | Problem]:
     """Entries of every table, each a picture and its text, as the ending of its name has them."""
     for table in found.tables:
-        yield from _TABLES[table.suffix.lower()](table, found)
+        yield from TABLES[table.suffix.lower()](table, found)
 
 
-_TABLES: dict[str, Callable[[Path, Found], Iterator[Sample | Problem]]] = {
+TABLES: dict[str, Callable[[Path, Found], Iterator[Sample | Problem]]] = {
     ".tsv": cell_table,
     ".csv": cell_table,
     ".txt": list_table,

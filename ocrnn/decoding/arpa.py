@@ -22,6 +22,8 @@ from ocrnn.decoding.ctc import Scores
 from ocrnn.decoding.ngram import END, NEVER, SPECIAL, START, UNKNOWN, Ngrams, Numbers, find
 from ocrnn.errors import UsageError
 
+HEAD = b"\\data\\\n"
+"""How a file begins."""
 SPACES = ("<space>", "▁", "|")
 """What stands for the space: the first of these that a file knows. Kaldi, ESPnet and PyLaia write the first."""
 
@@ -41,7 +43,7 @@ def arpa(model: Ngrams) -> Iterator[bytes]:
     tokens = [SPACES[0] if token == " " else token for token in model.tokens]
     sizes = np.diff(model.levels).tolist()
     counts = "".join(f"ngram {length}={size}\n" for length, size in enumerate(sizes, 1))
-    yield f"\\data\\\n{counts}".encode()
+    yield HEAD + counts.encode()
     parents, lasts = model.parents, model.lasts
     texts = [""]  # of the nodes one shorter, the first of which is `before`
     before = 0

@@ -53,15 +53,20 @@ def review_list(
         yield Review(write, min_conf)
 
 
+def is_review(beginning: bytes) -> bool:
+    """Tell whether a file that begins so is a list of doubtful lines."""
+    return beginning.startswith(_encoded(_HEAD))
+
+
 def _lines(path: str | Path) -> list[str]:
     """Lines of a list that is there, without its head and what was cut off; OutputError for what is no such list."""
     if not Path(path).is_file():
         return []
     with refusals(path):
-        text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
-    if text and not text.startswith(_HEAD):
+        data = Path(path).read_bytes()
+    if data and not is_review(data):
         raise OutputError(f"{path}: is no review list, and it would be lost; name another file")
-    return [f"{line}\n" for line in text[len(_HEAD) :].split("\n")[:-1]]
+    return [f"{line}\n" for line in data.decode("utf-8", "surrogateescape")[len(_HEAD) :].split("\n")[:-1]]
 
 
 def _name(line: str) -> str:

@@ -48,7 +48,10 @@ def test_what_is_odd_is_told_to_who_wants_to_know(
     account.remark(Picture("x.tif"), [page(each) for each in odd])
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == len(told)
-    assert "ocrnn: x.tif#1: no text fits the constraints; freely it reads '17'" in lines
+    assert (
+        "ocrnn: x.tif#1: no text fits the constraints (freely it reads '17'); loosen them, or look at the picture"
+        in lines
+    )
     assert ("ocrnn: x.tif#1: '12', freely '17' (cost 2.5)" in lines) is (len(told) == 3)
     assert (account.overruled, len(account.failed)) == (1, 1), "what fits nothing failed"
 

@@ -68,11 +68,11 @@ def test_refusals(run: Run, tmp_path: Path, arguments: list[str], said: str) -> 
     (tmp_path / "bad.txt").write_bytes(b"abc\n\xff\n")
     (tmp_path / "empty.txt").write_text("\n \n")
     (tmp_path / "many.txt").write_text("".join(map(chr, range(0x4E00, 0x4E00 + 4000))), encoding="utf-8")
-    (tmp_path / "made.arpa").write_text("as it was")
+    (tmp_path / "made.arpa").write_text("\\data\\\nas it was")
     result = run("lm", "build", "-o", "made.arpa", *arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith(f"ocrnn: {said}") and result.stderr.count("\n") == 1
-    assert (tmp_path / "made.arpa").read_text() == "as it was"
+    assert (tmp_path / "made.arpa").read_text() == "\\data\\\nas it was"
     assert not list(tmp_path.glob(".ocrnn-*"))
 
 

@@ -496,7 +496,7 @@ def test_a_picture_to_which_nothing_fits_is_a_failure(run: Run, scans: Path, tmp
     result = run("read", "scans", "--regex", "5|9|10|31", "--failures", "failed.tsv")
     name = os.path.join("scans", "a", "x.jpg")
     assert (result.exit_code, result.stdout) == (1, printed().replace("407", ""))
-    reason = "no text fits the constraints; freely it reads '407'"
+    reason = "no text fits the constraints (freely it reads '407'); loosen them, or look at the picture"
     assert f"ocrnn: {name}: {reason}\n" in result.stderr
     assert (tmp_path / "failed.tsv").read_text() == f"{name}\t{reason}\n"
     (record,) = json.loads(run("read", name, "--regex", "9", "-f", "json").stdout)
@@ -596,7 +596,7 @@ def test_bad_pictures_are_named_and_stop_nothing(run: Run, scans: Path, spoiled:
 
 
 def test_failures_of_the_last_run_do_not_stay(run: Run, scans: Path, tmp_path: Path) -> None:
-    (tmp_path / "failed.tsv").write_text("old\tfault\n")
+    (tmp_path / "failed.tsv").write_text("old\tfault; mend it\n")
     assert run("read", "scans", "--failures", "failed.tsv").exit_code == 0
     assert (tmp_path / "failed.tsv").read_text() == ""
 
