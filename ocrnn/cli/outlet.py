@@ -122,6 +122,20 @@ class Outlet:
         yield put
 
 
+def form_for(output: str | None) -> Form:
+    """The form that the name of a file asks for by its suffix; text where it asks for none, and for a folder.
+
+    UsageError for a suffix of several forms.
+    """
+    if output is None or is_folder(output):
+        return "text"
+    suffix = os.path.splitext(output)[1].lower()
+    forms = [form for form, its in FILE_SUFFIXES.items() if its == suffix]
+    if len(forms) > 1:
+        raise UsageError(f"{output}: {suffix} may be {' or '.join(forms)}; give -f {' or -f '.join(forms)}")
+    return forms[0] if forms else "text"
+
+
 def is_folder(output: str) -> bool:
     """Whether -o means a folder: one that is there, or a name with a slash at its end or without a suffix."""
     if os.path.exists(output):

@@ -15,7 +15,7 @@ import click
 from ocrnn.cli import options
 from ocrnn.cli.account import Account, are_failures, write_failures
 from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
-from ocrnn.cli.outlet import Outlet, is_folder, is_table
+from ocrnn.cli.outlet import Outlet, form_for, is_folder, is_table
 from ocrnn.cli.places import check_own
 from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_page_file
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ocrnn.transcribe.source import Source
     from ocrnn.transcribe.turning import Turn
 
+_STDOUT = "-"
+"""What `-o` may call standard output, as other programs do; a file or folder of that name is `./-`."""
 _EMPTY = "standard input is empty; send a picture, or a path on each line"
 
 
@@ -56,20 +58,19 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     "-o",
     "--output",
     metavar="FILE|DIR",
-    type=click.Path(),
-    help="Write there, not to standard output. A folder that exists, a name with a slash at its end or without a "
-    "suffix is a DIR and gets a file for each picture; anything else is one FILE. A .parquet is a table (needs "
-    "ocrnn[parquet]) and takes no -f.",
+    type=click.Path(allow_dash=True),
+    help="Write there, not to standard output, which is -. A folder that exists, a name with a slash at its end or "
+    "without a suffix is a DIR and gets a file for each picture; anything else is one FILE. A .parquet is a table "
+    "(needs ocrnn[parquet]) and takes no -f.",
 )
 @click.option(
     "-f",
     "--format",
     "form",
     type=click.Choice(get_args(Form)),
-    default="text",
-    show_default=True,
     help="text: lines of text; tsv, csv: path, text and confidence; json, jsonl: also the place of each character, as "
-    "an array or an object on each line; hocr, alto (4), page (2019): the same as XML, with words.",
+    "an array or an object on each line; hocr, alto (4), page (2019): the same as XML, with words.  [default: what the "
+    "suffix of -o FILE says, or text]",
 )
 @options.decoder
 @options.beam_width
@@ -147,7 +148,7 @@ def command(
     paths: tuple[str, ...],
     model: str | None,
     output: str | None,
-    form: Form,
+    form: Form | None,
     decoder: Decoder | None,
     beam_width: int | None,
     alternatives: int,
@@ -199,7 +200,8 @@ def command(
     With -o DIR the text of scans/a/7.png goes to DIR/a/7.txt when the folder scans is read (other forms bring their own
     suffix, .xml for alto and page; 7.png.txt where there is a 7.jpg too). Listed paths keep their folders below DIR. A
     tar stands for the pictures in it. What is there already is skipped, so a run that was stopped goes on where it was.
-    With -o FILE there is one file, written when all is read; alto and page, which are about one picture, need -o DIR
+    With -o FILE there is one file, written when all is read, in the form that its suffix names unless -f names another;
+    an .xml needs -f. Forms alto and page, which are about one picture, need -o DIR
     for several.
 
     --review lists the lines that may be wrong: of those with a confidence of 0.9 one in ten is. A run that goes on
@@ -214,11 +216,14 @@ def command(
     before a hyphen at the line's end are free as well. Patterns know . [] () | ? * + {2,4} and \d \w \s.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which would spin while there is nothing for them
+    if output == _STDOUT:
+        output = None
     table = is_table(output)
     if table:
-        if ctx.get_parameter_source("form") != click.core.ParameterSource.DEFAULT:
+        if form is not None:
             raise UsageError(f"{output}: a .parquet has a form of its own; leave out -f")
         parquet.libraries()
+    form = form or form_for(output)
     constrained = any(given is not None for given in (allow, block, lexicon, regex, lm))
     picked = _decoder(decoder, beam_width, alternatives, "json" if table else form, constrained=constrained)
     if lexicon_cost is not None and lexicon is None:

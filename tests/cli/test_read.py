@@ -26,6 +26,7 @@ from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.decoding.search import BEAM_WIDTH
 from ocrnn.folders import natural_key
 from ocrnn.image import MAX_PIXELS
+from ocrnn.transcribe.output import FILE_SUFFIXES
 from ocrnn.transcribe.reader import Reader
 
 if TYPE_CHECKING:
@@ -191,6 +192,30 @@ def test_forms_of_many_pictures(run: Run, scans: Path, form: str, suffix: str, t
     assert set(texts(tmp_path / "out")) == {name.rpartition(".")[0] + f".{suffix}" for name, _ in IN_ORDER}
 
 
+@pytest.mark.parametrize("form", ["text", "tsv", "csv", "json", "jsonl", "hocr"])
+def test_a_suffix_names_the_form_unless_another_is_given(run: Run, scans: Path, form: str, tmp_path: Path) -> None:
+    suffix = FILE_SUFFIXES[form].upper()  # type: ignore[index]
+    assert run("read", "scans", "-o", f"all{suffix}").exit_code == 0
+    assert (tmp_path / f"all{suffix}").read_bytes() == run("read", "scans", "-f", form).stdout_bytes
+    assert run("read", "scans", "-o", f"other{suffix}", "-f", "tsv").exit_code == 0
+    assert (tmp_path / f"other{suffix}").read_bytes() == run("read", "scans", "-f", "tsv").stdout_bytes
+
+
+def test_shares_in_the_form_of_their_suffix_are_put_together(run: Run, scans: Path, tmp_path: Path) -> None:
+    for number in (1, 2):
+        run("read", "scans", "--shard", f"{number}/2", "-o", "all.tsv")
+    assert run("merge", "all-1-of-2.tsv", "all-2-of-2.tsv", "-o", "all.tsv").exit_code == 0
+    assert (tmp_path / "all.tsv").read_bytes() == run("read", "scans", "-f", "tsv").stdout_bytes
+
+
+def test_a_dash_is_standard_output(run: Run, scans: Path, tmp_path: Path) -> None:
+    for form in ([], ["-f", "csv"]):
+        assert run("read", "scans", "-o", "-", *form).stdout_bytes == run("read", "scans", *form).stdout_bytes
+    assert not (tmp_path / "-").exists()
+    assert run("read", "scans", "-o", "./-").exit_code == 0
+    assert (tmp_path / "-/z.txt").exists()
+
+
 @pytest.mark.parametrize("form", ["alto", "page"])
 def test_forms_of_one_picture(run: Run, bars: Bars, scans: Path, form: str, tmp_path: Path) -> None:
     assert 'imageFilename="p9.png"' in run("read", "scans/p9.png", "-f", "page").stdout
@@ -279,7 +304,7 @@ def test_a_page_is_changed_in_place_only_where_that_is_asked_for(run: Run, descr
         assert "<Unicode>34</Unicode>" in described.read_text()
     result = run("read", "scans/page/p1.xml", "-o", "scans/page/p1.xml", "--overwrite")
     assert (result.exit_code, result.stderr) == (
-        2, "ocrnn: scans/page/p1.xml: is read itself; give another -o, or -f page or -f alto to fill it\n"
+        2, "ocrnn: scans/page/p1.xml: .xml may be alto or page; give -f alto or -f page\n"
     )  # fmt: skip
 
 
@@ -451,6 +476,7 @@ def test_the_batch_size_reaches_the_model(run: Run, bars: Bars, scans: Path, mon
         (["-q", "-v"], "contradict"),
         (["-", "-"], "name it once"),
         (["-o", "other.png"], "named like a picture"),
+        (["-o", "other.xml"], "other.xml: .xml may be alto or page; give -f alto or -f page"),
         (["--failures", "other.jpg"], "named like a picture"),
         (["-o", "gone/out.txt"], "gone/out.txt: cannot be written"),
         (["--failures", "gone/out.tsv"], "gone/out.tsv: cannot be written"),
