@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ocrnn.errors import OutputError
@@ -15,6 +15,8 @@ Write = Callable[[bytes], object]
 
 _DRAFT = ".ocrnn-"
 """How the names of files begin that are not whole yet."""
+_drafts: set[Path] = set()
+"""Drafts of this process that are there now: an interrupt can come between their making and what would remove them."""
 
 
 @contextmanager
@@ -26,30 +28,28 @@ def whole_file(path: str | Path, *, durable: bool = False) -> Iterator[Callable[
     hours to make. Raises OutputError where the disk refuses, with the OSError as its cause.
     """
     place = Path(os.path.realpath(path))  # a link stays a link, and its target is replaced
-    draft = place if _is_special(place) else place.with_name(f"{_DRAFT}{os.urandom(6).hex()}")
-    with refusals(path):
-        stream = open(draft, "wb" if draft == place else "xb")  # noqa: SIM115 - closed below, where its faults are ours
-
-    def write(data: bytes) -> None:
+    special = _is_special(place)
+    with nullcontext(place) if special else _draft_of(place) as draft:
         with refusals(path):
-            stream.write(data)
+            stream = open(draft, "wb" if special else "xb")  # noqa: SIM115 - closed below, where its faults are ours
 
-    try:
-        yield write
-        with refusals(path):
-            if durable and draft != place:
-                stream.flush()
-                os.fsync(stream.fileno())
-            stream.close()  # flushes: a full disk shows here at the latest
-            if draft != place:
-                os.replace(draft, place)
-    except BaseException:
-        with suppress(OSError):  # what could not be written cannot be flushed either
-            stream.close()
-        if draft != place:
-            with suppress(OSError):
-                draft.unlink()
-        raise
+        def write(data: bytes) -> None:
+            with refusals(path):
+                stream.write(data)
+
+        try:
+            yield write
+            with refusals(path):
+                if durable and not special:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                stream.close()  # flushes: a full disk shows here at the latest
+                if not special:
+                    os.replace(draft, place)
+        except BaseException:
+            with suppress(OSError):  # what could not be written cannot be flushed either
+                stream.close()
+            raise
 
 
 def write_whole(path: str | Path, data: bytes) -> None:
@@ -77,6 +77,13 @@ def growing_file(path: str | Path, beginning: bytes) -> Iterator[Callable[[bytes
         yield write_on
     finally:
         stream.close()
+
+
+def drop_drafts() -> None:
+    """Remove what this process had not written whole: for its end, when nothing writes any more."""
+    for draft in tuple(_drafts):
+        with suppress(OSError):
+            draft.unlink()
 
 
 def clear_drafts(folder: Path) -> None:
@@ -112,9 +119,8 @@ def check_place(path: str | Path) -> None:
     with refusals(path):
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        probe = place.with_name(f"{_DRAFT}{os.urandom(6).hex()}")
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        with _draft_of(place) as probe:
+            probe.touch(exist_ok=False)
 
 
 @contextmanager
@@ -133,6 +139,19 @@ def is_final(error: OutputError) -> bool:
     """Tell whether every further file would be refused as this one was: the disk is full or takes no writing."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@contextmanager
+def _draft_of(place: Path) -> Iterator[Path]:
+    """Give a name beside a file for what becomes that file; nothing stands under it any more when the block ends."""
+    draft = place.with_name(f"{_DRAFT}{os.urandom(6).hex()}")
+    _drafts.add(draft)  # before anything is there to be removed
+    try:
+        yield draft
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+        _drafts.discard(draft)
 
 
 def _is_special(path: Path) -> bool:

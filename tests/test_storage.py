@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ocrnn.errors import OutputError
-from ocrnn.storage import check_place, growing_file, is_final, make_folder, whole_file, write_whole
+from ocrnn.storage import check_place, drop_drafts, growing_file, is_final, make_folder, whole_file, write_whole
 
 
 def write(path: Path, data: bytes) -> None:
@@ -150,3 +150,11 @@ def test_a_growing_file_is_there_at_each_moment(tmp_path: Path) -> None:
         pass
     with pytest.raises(OSError, match="of another"), growing_file(place, b""):  # no fault of this file
         raise OSError("of another")
+
+
+def test_what_is_not_whole_at_the_end_of_the_program_goes(tmp_path: Path) -> None:
+    begun = whole_file(tmp_path / "out.txt")
+    begun.__enter__()(b"half")  # as where an interrupt comes before the block begins
+    assert list(tmp_path.iterdir())
+    drop_drafts()
+    assert not list(tmp_path.iterdir())

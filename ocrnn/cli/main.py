@@ -5,14 +5,19 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
+import threading
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import click
 
 from ocrnn import __version__
 from ocrnn.errors import ModelError, OcrnnError, TrainingError
+from ocrnn.storage import drop_drafts
 
 FAILED, MISUSED, MODEL_UNUSABLE, NOTHING_TO_READ, INTERRUPTED = 1, 2, 3, 4, 130
 """Exit statuses beside 0: some lines failed, wrong use or unwritable output, bad model, no picture, Ctrl-C."""
@@ -112,8 +117,12 @@ def main() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         program(prog_name="ocrnn")
+    except SystemExit as end:
+        _end(end)
     except OSError as fault:
         if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -121,4 +130,28 @@ def main() -> None:
             f"ocrnn: the output cannot be written ({fault.strerror}); make room, or choose another place", err=True
         )
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer goes nowhere
-        sys.exit(MISUSED)
+        _end(SystemExit(MISUSED))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """End what is being done, once: a second Ctrl-C would break off the tidying up after the first."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _end(end: SystemExit) -> NoReturn:
+    """End the process and leave nothing half done behind.
+
+    Python stops threads that are left by unwinding them, and one that is inside of ONNX Runtime then takes the process
+    down with an abort: where a line is still being read, the process ends without that.
+    """
+    drop_drafts()
+    if threading.active_count() > 1:
+        from ocrnn.transcribe.pipeline import is_anyone_left
+
+        if is_anyone_left():
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(end.code if isinstance(end.code, int) else bool(end.code))
+    raise end

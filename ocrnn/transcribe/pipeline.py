@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
@@ -20,6 +21,7 @@ _AHEAD = 2
 """Items for each worker that may be begun while the oldest is waited for."""
 _PATIENCE = 1.0
 """Seconds that whoever stops early waits for what is being worked on."""
+_NAME = "ocrnn-job"
 
 
 def in_turn(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R, None, None]:
@@ -40,7 +42,7 @@ def in_turn(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generat
             tasks.put((waiting[-1], item))
             if len(threads) < workers:
                 # Daemons: a disk that never answers must not keep the program from ending.
-                threads.append(threading.Thread(target=_labour, args=(work, tasks), daemon=True))
+                threads.append(threading.Thread(target=_labour, args=(work, tasks), name=_NAME, daemon=True))
                 threads[-1].start()
             while waiting and (waiting[0].done() or len(waiting) >= _AHEAD * workers):
                 yield waiting.popleft().result()
@@ -51,8 +53,14 @@ def in_turn(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generat
             future.cancel()
         for _ in threads:
             tasks.put(None)
+        end = time.monotonic() + _PATIENCE
         for thread in threads:
-            thread.join(_PATIENCE)
+            thread.join(max(0.0, end - time.monotonic()))
+
+
+def is_anyone_left() -> bool:
+    """Tell whether a worker is still at work that nobody waits for any more."""
+    return any(thread.name == _NAME for thread in threading.enumerate())
 
 
 def _labour(work: Callable[[T], R], tasks: queue.SimpleQueue[tuple[Future[R], T] | None]) -> None:

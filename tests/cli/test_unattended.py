@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import shutil
 import signal
 import struct
 import subprocess
@@ -153,3 +154,27 @@ def test_an_interrupt_with_several_jobs_ends_at_once(begin: Started, bars: Bars,
         _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     assert told.endswith(b"ocrnn: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_interrupts_amid_the_work_are_130_and_leave_no_half_file(
+    begin: Started, latin: str, root: Path, tmp_path: Path
+) -> None:
+    """Each comes twice, as from who presses Ctrl-C again, and finds jobs inside of a network that takes its time."""
+    (tmp_path / "in").mkdir()
+    sample = (root / "samples/receipt.png").read_bytes()
+    for number in range(2000):
+        (tmp_path / f"in/{number}.png").write_bytes(sample)
+    for _ in range(3):
+        with begin("-m", latin, "-j", "2", "--overwrite", "--review", "doubtful.tsv") as process:
+            while len(done(tmp_path / "out")) < 5:  # behind the first, small lots
+                time.sleep(0.01)
+                assert process.poll() is None
+            time.sleep(0.5)
+            for _ in range(2):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.001)
+            _, told = process.communicate(timeout=30)
+        assert (process.returncode, told.splitlines()[-1]) == (130, b"ocrnn: interrupted")
+        assert not list(tmp_path.rglob(".ocrnn-*"))
+        shutil.rmtree(tmp_path / "out")
