@@ -22,22 +22,31 @@ if TYPE_CHECKING:
 
 
 class Account:
-    """Of a run: `failed` paths with their reasons, and how many pictures were `read` or `overruled` by a constraint."""
+    """Of a run: `failed` paths with their reasons, how many pictures were `read` and texts `overruled` by a constraint.
+
+    A picture of several lines is read where all of them are, and fails once however many of them do.
+    """
 
     def __init__(self, *, quiet: bool, verbose: bool, alone: bool) -> None:
         """Begin it; `alone` is a picture that is all there is."""
         self.failed: list[tuple[str, str]] = []
         self.read = self.overruled = 0
+        self._lines = self._failed_pictures = self._reasons = 0
         self._quiet, self._verbose, self._alone = quiet, verbose, alone
         self._start = time.perf_counter()
         self._bar: Bar | None = None
 
     def watch(self, pictures: int, *, shown: bool) -> None:
-        """Show how far it is, from now on until it is closed."""
+        """Show how far it is, from now on until it is closed; what failed before were paths that led nowhere."""
+        self._failed_pictures = self._reasons = len(self.failed)
         self._bar = progress_bar(pictures, "pictures", shown=shown)
 
     def advance(self) -> None:
-        """One picture more is done."""
+        """One picture more is done: read, unless something of it was named as a failure since the one before it."""
+        failed = len(self.failed) > self._reasons
+        self._failed_pictures += failed
+        self.read += not failed
+        self._reasons = len(self.failed)
         if self._bar is not None:
             self._bar.update()
 
@@ -57,17 +66,14 @@ class Account:
             seconds = time.perf_counter() - self._start
             self._say(f"model open after {seconds:.2f} s, pictures to read: {pictures}")
 
-    def unreadable(self, picture: Picture, pages: Iterable[Result]) -> bool:
-        """Name the pages of a picture that could not be read; whether there is one."""
-        there = False
+    def unreadable(self, picture: Picture, pages: Iterable[Result]) -> None:
+        """Name the pages of a picture that could not be read."""
         for page in pages:
             if isinstance(page.outcome, ImageError):
                 reason = str(page.outcome).removeprefix(f"{page.titled(page.name)}: ")
                 if picture.path == STDIN and reason.startswith("not a picture"):
                     reason += ", or a list of paths in UTF-8, one on each line"
                 self.fail(page.titled(picture.path), reason)
-                there = True
-        return there
 
     def remark(self, picture: Picture, pages: Iterable[Result]) -> None:
         """Say what is odd about the pages of a picture that were read."""
@@ -83,10 +89,14 @@ class Account:
         if self._verbose or (not self._quiet and told):
             seconds = time.perf_counter() - self._start
             listed = "" if doubtful is None else f", {doubtful} doubtful"
-            counts = f"{self.read} read, {skipped} there already, {len(self.failed)} failed{listed}"
-            self._say(f"{counts}, {seconds:.1f} s, {self.read / seconds:.0f} lines/s")
+            failed = f"{self._failed_pictures} failed"
+            if self._failed_pictures != len(self.failed):
+                failed += f" ({len(self.failed)} of their lines)"
+            counts = f"{self.read} read, {skipped} there already, {failed}{listed}"
+            self._say(f"{counts}, {seconds:.1f} s, {self._lines / seconds:.0f} lines/s")
 
     def _remark(self, name: str, reading: Reading) -> None:
+        self._lines += 1
         if reading.several_lines and not self._quiet:
             self._say(f"{name}: seems to hold several lines of text; cut it into lines first")
         free = reading.overruled

@@ -325,13 +325,12 @@ def command(
                 results = reader.read_sources(sources, batch_size=batch_size)
             with outlet.open() as put:
                 for picture, pages in zip(pictures, results, strict=True):
-                    errors = account.unreadable(picture, pages)
+                    account.unreadable(picture, pages)
                     if outlet.takes(pages):
                         try:
                             if doubts is not None:
                                 _review(doubts, picture, pages)
                             put(picture, pages)
-                            account.read += not errors
                         except OutputError as error:
                             if outlet.places is None or is_final(error):
                                 raise

@@ -22,8 +22,8 @@ def reading(*, fits: bool = True, free: Overruled | None = None, several_lines: 
 def test_a_failure_is_named_by_its_page_and_kept(capsys: pytest.CaptureFixture[str]) -> None:
     account = Account(quiet=True, verbose=False, alone=False)
     picture = Picture("scans/x.tif")
-    assert account.unreadable(picture, [page(reading()), page(ImageError("in/x.tif#2: cut off; send it again"), 2)])
-    assert not account.unreadable(picture, [page(reading())])
+    account.unreadable(picture, [page(reading()), page(ImageError("in/x.tif#2: cut off; send it again"), 2)])
+    account.unreadable(picture, [page(reading())])
     assert account.failed == [("scans/x.tif#2", "cut off; send it again")]
     assert capsys.readouterr() == ("", "ocrnn: scans/x.tif#2: cut off; send it again\n")
 
@@ -68,6 +68,20 @@ def test_the_end_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert second.startswith("ocrnn: 7 read, 3 there already, 0 failed, 4 doubtful, ")
     Account(quiet=True, verbose=False, alone=False).sum_up(skipped=3, doubtful=4)
     assert capsys.readouterr().err == ""
+
+
+def test_pictures_are_counted_and_not_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    account = Account(quiet=False, verbose=True, alone=False)
+    account.fail("gone.png", "no such file; check the path")
+    account.watch(4, shown=False)
+    bad = page(ImageError("in/x.tif#1: cut off; send it again"))
+    for pages in ([reading(), reading()], [reading(fits=False), reading(fits=False), reading()], [bad.outcome] * 3, []):
+        account.unreadable(Picture("x.tif"), [page(each) for each in pages])
+        account.remark(Picture("x.tif"), [page(each) for each in pages])
+        account.advance()
+    account.sum_up(skipped=5, doubtful=None)
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("ocrnn: 2 read, 5 there already, 3 failed (6 of their lines), ")
 
 
 def test_failures_are_a_table(tmp_path: Path) -> None:
