@@ -131,14 +131,29 @@ def refusals(path: str | Path) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as fault:
-        reason = fault.strerror or type(fault).__name__
-        raise OutputError(f"{path}: cannot be written ({reason}); make room, or choose another place") from fault
+        raise OutputError(f"{path}: cannot be written {_refusal(path, fault)}") from fault
 
 
 def is_final(error: OutputError) -> bool:
     """Tell whether every further file would be refused as this one was: the disk is full or takes no writing."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def _refusal(path: str | Path, fault: OSError) -> str:
+    """What a disk refuses, in brackets, and the way out."""
+    ways_out = {
+        errno.ENOENT: f"make the folder {os.path.dirname(path) or os.curdir} first",
+        errno.ENOTDIR: "choose another place",
+        errno.EEXIST: "choose another place",
+        errno.EISDIR: "name a file, not a folder",
+        errno.ENAMETOOLONG: "choose a shorter name",
+        errno.EACCES: "mend its rights, or choose another place",
+        errno.EPERM: "mend its rights, or choose another place",
+        errno.EROFS: "choose another place",
+    }
+    way_out = ways_out.get(fault.errno or 0, "make room, or choose another place")
+    return f"({fault.strerror or type(fault).__name__}); {way_out}"
 
 
 @contextmanager

@@ -95,6 +95,18 @@ def test_a_new_file_has_the_rights_of_any_other(tmp_path: Path) -> None:
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "theirs").stat().st_mode
 
 
+def test_each_refusal_has_a_way_out_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path, way_out in (
+        (tmp_path / "gone/out.txt", f"(No such file or directory); make the folder {tmp_path / 'gone'} first"),
+        (tmp_path, "(Is a directory); name a file, not a folder"),
+        (tmp_path / "file/out.txt", "(Not a directory); choose another place"),
+    ):
+        with pytest.raises(OutputError) as caught:
+            check_place(path)
+        assert str(caught.value) == f"{path}: cannot be written {way_out}"
+
+
 def test_places_are_checked_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "gone/out.txt", tmp_path / "file/out.txt", tmp_path):
