@@ -243,8 +243,12 @@ def _bytes(source: str | Path | bytes | BinaryIO) -> tuple[str, bytes]:
             raise ImageError(f"{source}: no such file; check the path") from None
         except OSError as fault:
             raise ImageError(f"{source}: cannot be read ({fault.strerror}); check the path and its rights") from None
-    else:
+    elif hasattr(source, "read"):
         name, data = str(getattr(source, "name", "stdin")), source.read()
+    else:
+        raise ImageError(
+            f"{type(source).__name__}: not a picture; give a path, bytes, an open binary file, an array or a PIL image"
+        )
     if not data:
         raise ImageError(f"{name}: the file is empty; save the picture again")
     return name, data

@@ -367,22 +367,16 @@ def _options(
     model: str | None,
     *,
     beam_width: int | None,
-    lexicon_cost: float | None,
-    lm_weight: float | None,
     max_pixels: int | None,
     **others: Any,
 ) -> dict[str, Any]:
     """What `Reader.open` is given, its own defaults where an option was left out."""
-    from ocrnn.decoding.language import WEIGHT
-    from ocrnn.decoding.lexicon import WORD_COST
     from ocrnn.decoding.search import BEAM_WIDTH
     from ocrnn.image import MAX_PIXELS
 
     return {
         "model": model,
         "beam_width": beam_width or BEAM_WIDTH,
-        "lexicon_cost": WORD_COST if lexicon_cost is None else lexicon_cost,
-        "lm_weight": WEIGHT if lm_weight is None else lm_weight,
         "max_pixels": max_pixels or MAX_PIXELS,
         **others,
     }

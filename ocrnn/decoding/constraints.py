@@ -15,7 +15,7 @@ from ocrnn.decoding.ctc import Hypothesis, LogProbs
 from ocrnn.decoding.guide import Guide
 from ocrnn.decoding.language import WEIGHT, Language
 from ocrnn.decoding.lexicon import WORD_COST, known
-from ocrnn.errors import ModelError
+from ocrnn.errors import ModelError, UsageError
 from ocrnn.spec import ModelSpec
 
 # Of 768 amounts on receipts, read as amounts, none cost more than 9.6; other lines bent into amounts cost 21 and more,
@@ -40,21 +40,25 @@ def constraints(
     allow: str | None = None,
     block: str | None = None,
     lexicon: str | Path | Iterable[str] | None = None,
-    lexicon_cost: float = WORD_COST,
+    lexicon_cost: float | None = None,
     regex: str | None = None,
     lm: str | Path | None = None,
-    lm_weight: float = WEIGHT,
+    lm_weight: float | None = None,
 ) -> list[Guide]:
     """A guide for each constraint that is given; UsageError for one that no text of the charset can meet.
 
     `allow` and `block` as `alphabet` takes them, `lexicon` a file or its lines, `regex` as `Regex` has it, `lm` an ARPA
-    file.
+    file. `lexicon_cost` and `lm_weight` belong to them, and are the defaults where they are left out.
     """
+    if lexicon_cost is not None and lexicon is None:
+        raise UsageError("lexicon_cost: says what words outside of a lexicon cost; give a lexicon")
+    if lm_weight is not None and lm is None:
+        raise UsageError("lm_weight: says how much a language counts; give an lm")
     guides: list[Guide] = []
     if allow is not None or block is not None:
         guides.append(alphabet(charset, allow, block))
     if lexicon is not None:
-        guides.append(known(lexicon, charset, cost=lexicon_cost))
+        guides.append(known(lexicon, charset, cost=WORD_COST if lexicon_cost is None else lexicon_cost))
     if regex is not None:
         from ocrnn.decoding.regex import Regex  # here and not above: reading a picture does not wait for it
 
@@ -62,7 +66,7 @@ def constraints(
     if lm is not None:
         from ocrnn.decoding.arpa import read_arpa
 
-        guides.append(Language(read_arpa(lm), charset, lm_weight))
+        guides.append(Language(read_arpa(lm), charset, WEIGHT if lm_weight is None else lm_weight))
     return guides
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ocrnn.errors import ModelError, UsageError
+from ocrnn.errors import ModelError, at_least
 from ocrnn.model import device as devices
 from ocrnn.model import file
 from ocrnn.model.cores import free_cores
@@ -32,8 +32,7 @@ def open_model(name_or_path: str | Path | None = None, *, threads: int | None = 
     Raises ModelError for a file that is missing, damaged, foreign, newer, or does not do what it says; UsageError for
     a device that is not there or for which something is not installed.
     """
-    if threads is not None and threads < 1:
-        raise UsageError(f"--threads {threads}: must be 1 or more")
+    _check_counts(threads=threads)
     path = find(name_or_path)
     spec = file.header(path)
     devices.check(device, path)
@@ -60,16 +59,19 @@ def share_cores(
     Side by side goes before threads, which wait for one another at every layer. What is given stays as it is; who
     gives threads alone gets one job, and so uses as many cores as that. Torch shares its threads among all that call
     it, so a .safetensors gets one job, and None as its threads, unless told.
-    Raises ModelError as `find` does.
+    Raises ModelError as `find` does, UsageError for less than one.
     """
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs {jobs}: must be 1 or more")
+    _check_counts(jobs=jobs, threads=threads)
     if find(name_or_path).suffix.lower() != ".onnx":
         return jobs or 1, threads
     cores = free_cores()
     if jobs is None:
         jobs = cores if threads is None else 1
     return jobs, threads or max(1, min(cores // jobs, MOST_THREADS))
+
+
+def _check_counts(**counts: int | None) -> None:
+    at_least(1, **{name: count for name, count in counts.items() if count is not None})
 
 
 def check_device(name_or_path: str | Path | None, device: Device) -> None:

@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrnn.decoding.constraints import constraints
-from ocrnn.decoding.language import WEIGHT
-from ocrnn.decoding.lexicon import WORD_COST
 from ocrnn.decoding.search import BEAM_WIDTH, Decoder, Search
 from ocrnn.errors import ImageError, at_least, one_of
 from ocrnn.image import MAX_PIXELS
@@ -54,10 +52,10 @@ class Reader:
         allow: str | None = None,
         block: str | None = None,
         lexicon: str | Path | Iterable[str] | None = None,
-        lexicon_cost: float = WORD_COST,
+        lexicon_cost: float | None = None,
         regex: str | None = None,
         lm: str | Path | None = None,
-        lm_weight: float = WEIGHT,
+        lm_weight: float | None = None,
         turn: Turn = "tall",
         frames: Frames = "pages",
         parts: bool = True,
@@ -73,7 +71,8 @@ class Reader:
         classes such as `[:digit:]`; `lexicon` is a file of words, or of whole lines below a first line `# lines`, or
         what would stand there; `lexicon_cost` is what a word outside of it costs, as a natural logarithm; `regex` has
         to match the whole text; `lm` is a language model, an ARPA file, which counts `lm_weight` where the picture
-        counts 1. All of these take the beam too: the decoder is otherwise "greedy".
+        counts 1; both are what `ocrnn read --help` says where they are left out. All of these take the beam too: the
+        decoder is otherwise "greedy".
         A picture over 2.5 times as high as wide is also read turned by a right angle either way, unless `turn` is
         "none"; with "auto" any tall one is, and a wide one on its head where it is doubtful as it came. The reading
         with more evidence stays.
@@ -114,10 +113,10 @@ class Reader:
         allow: str | None = None,
         block: str | None = None,
         lexicon: str | Path | Iterable[str] | None = None,
-        lexicon_cost: float = WORD_COST,
+        lexicon_cost: float | None = None,
         regex: str | None = None,
         lm: str | Path | None = None,
-        lm_weight: float = WEIGHT,
+        lm_weight: float | None = None,
         turn: Turn = "tall",
         frames: Frames = "pages",
         parts: bool = True,

@@ -176,7 +176,7 @@ def test_a_damaged_language_is_refused_when_the_model_is_opened(
 
 
 def test_threads_must_be_some(stored: dict[str, Path]) -> None:
-    with pytest.raises(UsageError, match="--threads 0"):
+    with pytest.raises(UsageError, match="threads 0: too small"):
         open_model(stored[".onnx"], threads=0)
 
 
@@ -199,8 +199,9 @@ def test_jobs_and_threads_use_the_free_cores_once(
     monkeypatch.setattr(runtime, "free_cores", lambda: 8)
     assert share_cores(stored[".onnx"], **given) == shared
     assert share_cores(stored[".safetensors"], **given) == (given.get("jobs", 1), given.get("threads"))
-    with pytest.raises(UsageError, match="--jobs 0"):
-        share_cores(stored[".onnx"], jobs=0)
+    for name in ("jobs", "threads"):
+        with pytest.raises(UsageError, match=f"{name} 0: too small; give 1 or more"):
+            share_cores(stored[".onnx"], **{name: 0})
 
 
 def test_threads_sleep_while_they_wait(stored: dict[str, Path], spec: ModelSpec) -> None:

@@ -379,11 +379,22 @@ def test_a_table_without_any_path_is_an_empty_reading(bars: Bars) -> None:
         ({"alternatives": -1, "decoder": "beam"}, "alternatives -1"),
         ({"jobs": 0}, "jobs 0"),
         ({"max_pixels": 0}, "max pixels 0"),
+        ({"lm_weight": 0.5}, "lm_weight: says how much a language counts; give an lm"),
+        ({"lexicon_cost": 2.0}, "lexicon_cost: says what words outside of a lexicon cost; give a lexicon"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(bars: Bars, options: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Reader(bars, **options)
+
+
+@pytest.mark.parametrize("source", [5, None, ["a.png"]])
+def test_what_is_no_source_is_named(bars: Bars, source: Any) -> None:
+    with pytest.raises(ImageError, match=f"{type(source).__name__}: not a picture; give a path, bytes"):
+        Reader(bars).read(source)
+    first, second = Reader(bars).read_many([source, bars.draw("1")])
+    assert isinstance(first.outcome, ImageError)
+    assert isinstance(second.outcome, Reading) and second.outcome.text == "1"
 
 
 def test_a_batch_of_none_is_refused_at_once(bars: Bars) -> None:
@@ -396,6 +407,8 @@ def test_nothing_in_nothing_out(bars: Bars) -> None:
 
 
 def test_open_takes_a_model_file(bars: Bars, bars_file: str) -> None:
+    with pytest.raises(UsageError, match="threads 0: too small"):
+        Reader.open(bars_file, threads=0)
     reader = Reader.open(bars_file, threads=1)
     pictures = [bars.draw(text) for text in TEXTS]
     assert [text(result) for result in reader.read_many(pictures)] == TEXTS
