@@ -275,7 +275,7 @@ def test_a_full_folder_is_refused_and_kept(digits: list[Sample], tmp_path: Path)
         Run.prepare(options(digits, out))
     assert (out / "best.onnx").read_bytes() == before
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot be written .*; make room, or choose another place"):
+    with pytest.raises(OutputError, match="cannot be written .*; choose another place"):
         Run.prepare(options(digits, tmp_path / "file" / "run"))
 
 
