@@ -18,6 +18,7 @@ import click
 from ocrnn.cli import options
 from ocrnn.cli.main import FAILED, INTERRUPTED
 from ocrnn.cli.progress import drawn
+from ocrnn.data.counting import counted
 from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
     if run.options.resume and not run.goes_on:
         click.echo(f"ocrnn: {run.options.out}: nothing is saved there to resume; this run starts anew", err=True)
     if len(run.validation) < _TELLING_LINES:
-        few = "1 line" if len(run.validation) == 1 else f"{len(run.validation)} lines"
+        few = counted(len(run.validation), "line")
         click.echo(
             f"ocrnn: {few} to validate with: no figure of this run means anything; give --val, or more lines", err=True
         )
@@ -315,7 +316,8 @@ def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
     weights = sum(weight.numel() for weight in run.network.parameters())
     start = f"from {run.options.from_model}" if run.options.from_model else "from nothing"
     click.echo(
-        f"{len(run.training)} lines to train on, {len(run.validation)} to validate with, {len(run.problems)} left out\n"
+        f"{counted(len(run.training), 'line')} to train on, {len(run.validation)} to validate with, "
+        f"{len(run.problems)} left out\n"
         f"{run.spec.architecture.preset} network {start}: {weights / 1e6:.1f} M weights, "
         f"{len(run.spec.charset)} characters; run in {run.options.out}",
         err=True,
