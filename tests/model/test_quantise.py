@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +39,10 @@ def texts(model: Model, lines: Sequence[Line]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def taught() -> tuple[Network, ModelSpec]:
-    """A network that has learned to read ten numbers."""
+def taught() -> Iterator[tuple[Network, ModelSpec]]:
+    """A network that has learned to read ten numbers, on one thread: on several another one comes of it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     stages = (Stage(8, kernel=5, stride=2), Stage(16, pool=(2, 2)), Stage(24, repeat=1))
     architecture = dataclasses.replace(Architecture(), height=24, stages=stages, hidden=24)
     spec = ModelSpec(Charset("0123456789"), FORMAT, architecture, temperature=1.25, about={"data": "ten numbers"})
@@ -59,7 +61,8 @@ def taught() -> tuple[Network, ModelSpec]:
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    return network.eval(), spec
+    torch.set_num_threads(threads)
+    yield network.eval(), spec
 
 
 @pytest.fixture(scope="module")
