@@ -38,10 +38,10 @@ def picture(kind: Kind, ink: Ink, text: str, rng: np.random.Generator, neighbour
     def chance(p: float) -> bool:
         return bool(rng.random() < p)
 
-    if chance(0.5):
+    if chance(0.7 if kind.name == "word" else 0.5):
         # The printers of tills set tall, narrow letters.
-        # Signs stand at an angle to the street, which makes them narrow.
-        mean, spread = {"receipt": (-0.12, 0.22), "word": (-0.06, 0.25)}.get(kind.name, (0.0, 0.13))
+        # Signs stand at an angle to the street, which makes them narrow: four letters in a box higher than wide.
+        mean, spread = {"receipt": (-0.12, 0.22), "word": (-0.2, 0.3)}.get(kind.name, (0.0, 0.13))
         ink = _stretch(ink, float(np.exp(rng.normal(mean, spread))))
     if kind.name == "receipt" and chance(0.15):
         ink = degrade.matrix(ink, rng)
