@@ -63,6 +63,20 @@ def test_export_in_whole_numbers(trained: Path, tmp_path: Path) -> None:
     open_model(tmp_path / "m.onnx")
 
 
+def test_export_in_sixteen_bits(trained: Path, tmp_path: Path) -> None:
+    done = export(trained, "-o", tmp_path / "m.onnx", "--fp16")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == ""
+    assert re.fullmatch(r"\S+m\.onnx: \d+\.\d MB; [0-3] of 64 lines read differently\n", done.stderr)
+    assert header(tmp_path / "m.onnx") == header(trained)
+    assert export(trained, "-o", tmp_path / "real.onnx").exit_code == 0
+    assert (tmp_path / "m.onnx").stat().st_size < 0.55 * (tmp_path / "real.onnx").stat().st_size
+    both = export(trained, "-o", tmp_path / "both.onnx", "--fp16", "--int8")
+    assert (both.exit_code, both.stderr.count("\n")) == (2, 1)
+    assert "leave one out" in both.stderr
+    assert not (tmp_path / "both.onnx").exists()
+
+
 def test_whole_numbers_scaled_by_the_lines_of_a_folder(trained: Path, tmp_path: Path) -> None:
     dice = np.random.default_rng(4)
     (tmp_path / "lines" / "more").mkdir(parents=True)

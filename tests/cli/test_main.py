@@ -80,7 +80,7 @@ eval --data -m --html
 compare --data
 explain -o
 bench
-export -o --int8
+export -o --int8 --fp16
 info
 models
 charsets

@@ -12,11 +12,15 @@ import torch
 
 from ocrnn.charset import Charset
 from ocrnn.decoding.ctc import greedy, tempered
+from ocrnn.errors import ModelError
 from ocrnn.image import LineFormat
-from ocrnn.model.export import calibrated, describe, export_onnx, save_graph
+from ocrnn.model.executors import TorchModel
+from ocrnn.model.export import build_graph, calibrated, describe, export_onnx, halved, save_graph
 from ocrnn.model.file import further, header
 from ocrnn.model.network import Network
 from ocrnn.model.quantise import draw_lines, quantise
+from ocrnn.model.runtime import find, open_model
+from ocrnn.model.weights import load_weights
 from ocrnn.spec import Architecture, ModelSpec
 
 SIZES = ((1, 64), (3, 160), (7, 93), (2, 421))
@@ -87,6 +91,26 @@ def test_the_default_in_full_size_agrees(tmp_path: Path) -> None:
     spec = ModelSpec(charset)
     torch.manual_seed(11)
     compare(loud(Network(spec.architecture, charset.classes)), spec, tmp_path / "m.onnx")
+
+
+def test_sixteen_bits_read_as_torch_does_and_take_half_the_room(tmp_path: Path) -> None:
+    network, spec = load_weights(find("latin", ".safetensors"))
+    graph = build_graph(network, spec)
+    save_graph(halved(graph), tmp_path / "half.onnx")
+    half, torchs = open_model(tmp_path / "half.onnx"), TorchModel(network, spec)
+    assert half.spec == spec
+    for line in draw_lines(spec.line_format, 8):
+        found, wanted = (model.infer(line[None])[:, 0] for model in (half, torchs))
+        assert found.dtype == np.float32
+        assert 0 < np.abs(found - wanted)[wanted > -5].max() < 0.2
+        assert greedy(found).classes == greedy(wanted).classes
+    assert (tmp_path / "half.onnx").stat().st_size < 0.52 * graph.ByteSize()
+
+
+def test_whole_numbers_are_not_made_sixteen_bits() -> None:
+    graph = onnx.load(find("latin"))
+    with pytest.raises(ModelError, match="whole numbers"):
+        halved(graph)
 
 
 def test_what_is_in_the_graph(stored: dict[str, Path], network: Network, spec: ModelSpec) -> None:
