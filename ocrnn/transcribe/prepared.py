@@ -20,7 +20,7 @@ from ocrnn.transcribe.result import Result, titled
 from ocrnn.transcribe.source import Source, is_page, name_of
 from ocrnn.transcribe.stretches import Layout
 from ocrnn.transcribe.turning import Turn
-from ocrnn.transcribe.views import kept, views
+from ocrnn.transcribe.views import View, kept, views
 
 if TYPE_CHECKING:
     from ocrnn.data.pages import PageFile, Placement
@@ -71,15 +71,18 @@ class Prepared:
         return Result(self.source, self.name, self.page, self.pages, outcome, self.called, self.placement)
 
     def views(self, spec: ModelSpec) -> Iterator[Prepared]:
-        """The same page seen otherwise; places in it are still those of the picture as it was given."""
+        """The same page seen otherwise."""
         assert self.picture is not None
+        return (self.seen(view, spec) for view in views(self.picture))
+
+    def seen(self, view: View, spec: ModelSpec) -> Prepared:
+        """The page in a view of it; places in it are still those of the picture as it was given."""
         line_format = spec.line_format
-        for view in views(self.picture):
-            line = line_format.prepare(view.grey)
-            scale = line_format.scale(*view.grey.shape)
-            origin = line_format.margin + round(scale * view.left)
-            layout = Layout.whole(self.width_px, line, origin, scale * view.width / self.width_px)
-            yield replace(self, line=line, layout=layout)
+        line = line_format.prepare(view.grey)
+        scale = line_format.scale(*view.grey.shape)
+        origin = line_format.margin + round(scale * view.left)
+        layout = Layout.whole(self.width_px, line, origin, scale * view.width / self.width_px)
+        return replace(self, line=line, layout=layout)
 
 
 @dataclass(frozen=True)

@@ -285,5 +285,5 @@ class Reader:
     def _clip(self, shots: Sequence[Prepared]) -> Reading:
         """One reading of several pictures of one line."""
         lines = log_probs(self.model, shots, BATCH_SIZE)
-        again, others = self._second_looks.of_frames(shots, BATCH_SIZE) if self._looks_again else ([], [])
+        again, others = self._second_looks.of_frames(shots, lines, BATCH_SIZE) if self._looks_again else ([], [])
         return replace(self._scribe.fused([*shots, *again], [*lines, *others]), frames=len(shots))

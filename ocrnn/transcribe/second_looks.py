@@ -11,11 +11,13 @@ from ocrnn.decoding.ctc import LogProbs
 from ocrnn.errors import ImageError
 from ocrnn.image import Grey
 from ocrnn.reading import Reading
+from ocrnn.transcribe.clips import certainty
 from ocrnn.transcribe.inference import log_probs
 from ocrnn.transcribe.lots import WINDOW_COLUMNS
 from ocrnn.transcribe.prepared import Prepared
 from ocrnn.transcribe.scribe import Look, Scribe
-from ocrnn.transcribe.views import by_network, is_settled, is_word
+from ocrnn.transcribe.stacking import stacked
+from ocrnn.transcribe.views import View, by_network, is_settled, is_word
 
 if TYPE_CHECKING:
     from ocrnn.model.executors import Model
@@ -56,17 +58,25 @@ class SecondLooks:
             for look in part:
                 look.forget()
 
-    def of_frames(self, shots: Sequence[Prepared], batch_size: int) -> tuple[list[Prepared], list[LogProbs]]:
-        """What further networks that know such lines as the first frame say of all of one line: frames and their lines.
+    def of_frames(
+        self, shots: Sequence[Prepared], lines: Sequence[LogProbs], batch_size: int
+    ) -> tuple[list[Prepared], list[LogProbs]]:
+        """What else there is to see in the frames of one line, the first look at each being its line: pages and lines.
 
-        They are asked however sure the first is: of drawn clips they mend one error in forty.
+        Stacks of them, and what further networks that know such lines as the first frame say of all. However sure the
+        first is: of drawn clips these mend one error in five.
         """
         picture = shots[0].picture
         if picture is None:  # the model never looks again, or not at what is so wide
             return [], []
+        stacks = _stacks(shots, lines, self._own)
         shares = by_network(1, self._specs, word=is_word(*picture.shape))
-        asked = [model for model, share in zip(self._networks, shares, strict=True) if share]
-        return list(shots) * len(asked), [line for model in asked for line in log_probs(model, shots, batch_size)]
+        pages, found = list(stacks), log_probs(self._networks[0], stacks, batch_size)
+        for model, share in zip(self._networks, shares, strict=True):
+            if share:
+                pages += [*shots, *stacks]
+                found += log_probs(model, [*shots, *stacks], batch_size)
+        return pages, found
 
     @property
     def _own(self) -> ModelSpec:
@@ -99,6 +109,17 @@ class SecondLooks:
         )
         for look, reading in zip(looks, agreed, strict=True):
             look.read.outcome = reading
+
+
+def _stacks(shots: Sequence[Prepared], lines: Sequence[LogProbs], spec: ModelSpec) -> list[Prepared]:
+    """Stacks of the frames of one line, seen as the surest of them: that is what the others are laid upon."""
+    kept = [
+        (certainty(line), shot.picture, shot)
+        for shot, line in zip(shots, lines, strict=True)
+        if shot.picture is not None
+    ]
+    kept.sort(key=lambda frame: frame[0], reverse=True)
+    return [kept[0][2].seen(View.whole(grey), spec) for grey in stacked([picture for _, picture, _ in kept])]
 
 
 _VIEWS = 15

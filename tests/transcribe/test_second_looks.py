@@ -8,6 +8,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -17,12 +18,15 @@ from ocrnn.decoding.guide import score
 from ocrnn.decoding.kneser_ney import estimate
 from ocrnn.decoding.language import Language
 from ocrnn.decoding.packed import pack
+from ocrnn.decoding.search import Search
 from ocrnn.errors import ModelError
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe import second_looks
 from ocrnn.transcribe.explain import explain
+from ocrnn.transcribe.prepared import Opener
 from ocrnn.transcribe.reader import Reader
 from ocrnn.transcribe.result import Result
+from ocrnn.transcribe.scribe import Scribe
 from ocrnn.transcribe.turning import turned
 from ocrnn.transcribe.views import is_word, views
 
@@ -227,13 +231,29 @@ def test_frames_of_a_clip_are_read_by_further_networks_too(bars: Bars) -> None:
     assert Reader(model).at_first_look().read_clip(frames).text == "4088"
     assert not keen.seen
     reading = Reader(model).read_clip(frames)
-    assert (reading.text, reading.frames, len(keen.seen)) == ("4077", 3, 3)
+    assert (reading.text, reading.frames, len(keen.seen)) == ("4077", 3, 5), "the frames, and two stacks of them"
     model.spec = dataclasses.replace(model.spec, doubt=0.0)
     assert Reader(model).read_clip(frames).text == "4088", "a model that never looks again"
     keen.spec = dataclasses.replace(keen.spec, word_doubt=0.0)
     model.spec = dataclasses.replace(model.spec, doubt=0.5)
     assert Reader(model).read_clip(frames).text == "4088", "it knows no words"
-    assert len(keen.seen) == 3
+    assert len(keen.seen) == 5
+
+
+def test_stacks_of_a_clip_are_seen_as_its_surest_frame(bars: Bars) -> None:
+    clean = bars.draw("4077")
+    reader = Reader(model := Shortsighted(bars, "4077", needs=0, doubt=0.5))
+    assert reader.read_clip([clean] * 4).frames == 4
+    assert len(model.seen) == 6, "the frames, and two stacks of them"
+    wide = cv2.resize(clean, (clean.shape[1] + 8, clean.shape[0])).astype(np.uint8)
+    opener = Opener(model.spec)
+    shots = [shot for number, grey in enumerate((clean, wide, clean)) for shot in opener.shots(number, grey)]
+    for surest, width in ((0, clean.shape[1]), (1, wide.shape[1])):
+        lines = [np.log(np.array([[0.1, p, 0.9 - p]], np.float32)) for p in np.eye(3)[surest] * 0.3 + 0.55]
+        looks = second_looks.SecondLooks((model,), Scribe(model.spec, Search()))
+        pages, found = looks.of_frames(shots, lines, 16)
+        assert [page.width_px for page in pages] == [width] * 2
+        assert len(found) == 2
 
 
 def test_how_sure_a_second_look_is_has_a_power_of_its_own(bars: Bars) -> None:
