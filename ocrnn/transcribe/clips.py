@@ -40,9 +40,9 @@ def certainty(log_probs: LogProbs) -> float:
 class Agreement:
     """The text that fits some pictures best, its log-probability, and which of them shows it best.
 
-    `logp` is that of the mean probability over the pictures, `shares` that mean (0..1) for each text that was weighed,
-    and `shown_logp` the log-probability in the picture that shows the text best. Nothing that they can show is the
-    empty text, of -inf.
+    `logp` is that of a mean of its probabilities in the pictures, `shares` the plain mean (0..1) for each text that was
+    weighed, and `shown_logp` the log-probability in the picture that shows the text best. Nothing that they can show
+    is the empty text, of -inf.
     """
 
     text: Text = ()
@@ -69,14 +69,17 @@ def weighed(looks: Iterable[tuple[Sequence[LogProbs], Iterable[Text]]]) -> list[
     return tables
 
 
-def agreed(lines: Sequence[LogProbs], texts: Sequence[Text], known: Weighed, *, mix: bool = True) -> Agreement:
+def agreed(
+    lines: Sequence[LogProbs], texts: Sequence[Text], known: Weighed, *, mix: bool = True, power: float = 1.0
+) -> Agreement:
     """The text that fits all pictures best.
 
     `lines` are the log-probabilities (T, C) of each picture, `texts` what was read of it. With `mix`, parts that one
     text has otherwise are tried in the best one, as long as that gains: no picture need show the whole line. Without it
-    the text is one of `texts`. Its log-probability is that of the mean probability: means of logarithms find the text,
-    but one blurred picture of ten would make them doubt what the other nine show. `known` is what the pictures give to
-    all of the texts, and to any rivals, which are weighed beside them and never taken.
+    the text is one of `texts`. Its log-probability is that of the power mean of its probabilities: means of logarithms
+    find the text, but one blurred picture of ten would make them doubt what the other nine show. A `power` of 1 makes
+    it the mean as usual, a large one leads towards the picture that shows the text best. `known` is what the pictures
+    give to all of the texts, and to any rivals, which are weighed beside them and never taken.
     """
     sure = np.array([certainty(line) for line in lines])
     weights = np.exp(_SHARPNESS * (sure - sure.max()))
@@ -99,7 +102,7 @@ def agreed(lines: Sequence[LogProbs], texts: Sequence[Text], known: Weighed, *, 
         return Agreement()
     shares = {text: float(weights @ np.exp(scores)) for text, scores in known.items()}
     shown_logp = float(known[chosen].max())
-    logp = math.log(shares[chosen]) if shares[chosen] else shown_logp
+    logp = shown_logp + math.log(weights @ np.exp(power * (known[chosen] - shown_logp))) / power
     return Agreement(chosen, logp, int(known[chosen].argmax()), shown_logp, shares)
 
 

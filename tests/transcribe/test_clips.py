@@ -29,9 +29,9 @@ def table(*rows: list[float]) -> Frames:
 
 
 def agree(
-    lines: Sequence[Frames], texts: Sequence[Text], *, mix: bool = True, rivals: Sequence[Text] = ()
+    lines: Sequence[Frames], texts: Sequence[Text], *, mix: bool = True, rivals: Sequence[Text] = (), power: float = 1
 ) -> Agreement:
-    return agreed(lines, texts, weighed([(lines, (*texts, *rivals))])[0], mix=mix)
+    return agreed(lines, texts, weighed([(lines, (*texts, *rivals))])[0], mix=mix, power=power)
 
 
 def probability(line: Frames, text: tuple[int, ...]) -> float:
@@ -64,6 +64,11 @@ def test_the_text_is_the_one_with_the_best_weighted_mean_over_all_paths(seed: in
     assert found.shares == pytest.approx(shares, rel=1e-5)
     assert found.logp == pytest.approx(math.log(shares[found.text]), rel=1e-5)
     shown = [probability(line, found.text) for line in lines]
+    for power in (1, 3, 16):
+        mean = sum(w * p**power for w, p in zip(weights, shown, strict=True)) / weights.sum()
+        towards = agree(lines, texts, mix=False, rivals=rivals, power=power)
+        assert towards.logp == pytest.approx(math.log(mean) / power, rel=1e-5)
+        assert (towards.text, towards.shares) == (found.text, found.shares)
     assert found.shown == shown.index(max(shown))
     assert found.shown_logp == pytest.approx(math.log(max(shown)), rel=1e-5)
 
