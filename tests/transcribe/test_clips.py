@@ -29,9 +29,9 @@ def table(*rows: list[float]) -> Frames:
 
 
 def agree(
-    lines: Sequence[Frames], texts: Sequence[Text], *, mix: bool = True, rivals: Sequence[Text] = (), power: float = 1
+    lines: Sequence[Frames], texts: Sequence[Text], *, mix: bool = True, rivals: Sequence[Text] = ()
 ) -> Agreement:
-    return agreed(lines, texts, weighed([(lines, (*texts, *rivals))])[0], mix=mix, power=power)
+    return agreed(lines, texts, weighed([(lines, (*texts, *rivals))])[0], mix=mix)
 
 
 def probability(line: Frames, text: tuple[int, ...]) -> float:
@@ -62,13 +62,15 @@ def test_the_text_is_the_one_with_the_best_weighted_mean_over_all_paths(seed: in
         for text in (*texts, *rivals)
     }
     assert found.shares == pytest.approx(shares, rel=1e-5)
-    assert found.logp == pytest.approx(math.log(shares[found.text]), rel=1e-5)
     shown = [probability(line, found.text) for line in lines]
-    for power in (1, 3, 16):
-        mean = sum(w * p**power for w, p in zip(weights, shown, strict=True)) / weights.sum()
-        towards = agree(lines, texts, mix=False, rivals=rivals, power=power)
-        assert towards.logp == pytest.approx(math.log(mean) / power, rel=1e-5)
-        assert (towards.text, towards.shares) == (found.text, found.shares)
+    mean = (sum(w * p**16 for w, p in zip(weights, shown, strict=True)) / weights.sum()) ** (1 / 16)
+    fits = {
+        text: math.prod(
+            probability(line, text) ** (4 * w / weights.sum()) for w, line in zip(weights, lines, strict=True)
+        )
+        for text in (*texts, *rivals)
+    }
+    assert found.logp == pytest.approx(math.log(mean * fits[found.text] / sum(fits.values())), rel=1e-5)
     assert found.shown == shown.index(max(shown))
     assert found.shown_logp == pytest.approx(math.log(max(shown)), rel=1e-5)
 
@@ -134,13 +136,11 @@ def test_a_language_has_its_say_by_the_rule_of_bayes() -> None:
     assert sum(found.shares.values()) == pytest.approx(1, rel=1e-5)
     scores = {text: float(rng.normal(0, 2)) for text in everything}
     weighed = {text: share * math.exp(scores[text]) for text, share in found.shares.items()}
-    assert math.exp(in_language(found, found.logp, scores)) == pytest.approx(
-        weighed[(1, 2)] / sum(weighed.values()), rel=1e-4
-    )
+    assert math.exp(in_language(found, 1.0, scores)) == pytest.approx(weighed[(1, 2)] / sum(weighed.values()), rel=1e-4)
     # Surer pictures leave less to the rivals, who share it as before.
     rivals = (sum(weighed.values()) - weighed[(1, 2)]) / (1 - found.shares[(1, 2)])
     surer = 0.9 * math.exp(scores[(1, 2)])
-    assert math.exp(in_language(found, math.log(0.9), scores)) == pytest.approx(
+    assert math.exp(in_language(found, math.log(0.9) / found.mean_logp, scores)) == pytest.approx(
         surer / (surer + 0.1 * rivals), rel=1e-4
     )
 
@@ -150,18 +150,19 @@ def test_texts_that_nobody_thought_of_are_as_usual_as_the_rivals_but_no_more_tha
     gain: float, others: float
 ) -> None:
     found = Agreement((1,), math.log(0.4), 0, math.log(0.5), {(1,): 0.4, (2,): 0.2})
-    said = math.exp(in_language(found, found.logp, {(1,): 3.0, (2,): 3.0 + gain}))
+    said = math.exp(in_language(found, 1.0, {(1,): 3.0, (2,): 3.0 + gain}))
     assert said == pytest.approx(0.4 / (0.4 + others))
 
 
 def test_a_text_without_rivals_is_as_sure_as_the_pictures_are() -> None:
     alone = Agreement((1,), math.log(0.4), 0, math.log(0.5), {(1,): 0.4})
-    assert in_language(alone, alone.logp, {(1,): 9.0}) == alone.logp
+    assert in_language(alone, 1.0, {(1,): 9.0}) == alone.mean_logp == pytest.approx(math.log(0.4))
+    assert in_language(alone, 2.0, {(1,): 9.0}) == 2 * alone.mean_logp
     certain = Agreement((1,), 0.0, 0, 0.0, {(1,): 1.0, (2,): 1e-9})
-    assert in_language(certain, certain.logp, {(1,): -800.0, (2,): 800.0}) == 0.0
-    assert in_language(Agreement(), -math.inf, {}) == -math.inf
+    assert in_language(certain, 1.0, {(1,): -800.0, (2,): 800.0}) == 0.0
+    assert in_language(Agreement(), 1.0, {}) == -math.inf
     far = Agreement((1,), -40.0, 0, -39.0, {(1,): math.exp(-40), (2,): 0.9})
-    assert math.isfinite(in_language(far, far.logp, {(1,): -800.0, (2,): 800.0}))
+    assert math.isfinite(in_language(far, 1.0, {(1,): -800.0, (2,): 800.0}))
 
 
 def test_a_clip_says_what_each_of_its_frames_says_wrong_at_another_place(bars: Bars) -> None:
