@@ -36,7 +36,7 @@ from ocrnn.model.executors import Model, OnnxModel
 from ocrnn.model.runtime import find
 from ocrnn.model.weights import load_weights, save_weights
 from ocrnn.spec import ModelSpec
-from ocrnn.synth.kinds import KINDS
+from ocrnn.synth.kinds import KINDS, shares_of_kinds
 from ocrnn.synth.lines import Synthesizer
 from ocrnn.training.batches import Batch, batches
 from ocrnn.training.plans import Plan
@@ -146,20 +146,13 @@ def shares_of(share: Sequence[str], only: Sequence[str]) -> dict[str, float]:
     """
     if only and share:
         raise UsageError("--only and --share contradict one another")
-    named = {kind: number for kind, _, number in (each.partition("=") for each in only or share)}
-    kinds = [kind.name for kind in KINDS]
-    if unknown := sorted(named.keys() - kinds):
-        raise UsageError(f"{', '.join(unknown)}: no kind of line; there are {', '.join(kinds)}")
-    shares = dict.fromkeys(kinds, 0.0) if only else {}
-    for kind, number in named.items():
+    shares = {kind.name: 0.0 for kind in KINDS} if only else {}
+    for kind, _, number in (each.partition("=") for each in only or share):
         try:
             shares[kind] = float(number)
         except ValueError:
             raise UsageError(f"{kind}={number}: no share; give a number, such as {kind}=0.2") from None
-        if not 0 <= shares[kind] < math.inf:
-            raise UsageError(f"{kind}={number}: a share is 0 or more")
-    if not any(shares.get(kind.name, kind.share) for kind in KINDS):
-        raise UsageError("nothing is left to draw; give some kind a share above 0")
+    shares_of_kinds(shares)  # refused here and not after minutes of loading
     return shares
 
 

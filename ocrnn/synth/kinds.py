@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from ocrnn.errors import UsageError
 
 _MODERN = ("en", "en", "en", "fr", "de", "es", "it", "pt", "nl", "pl", "cs", "sv")
 _TEXT_FACES = ("serif", "serif", "sans", "condensed", "slab", "mono", "old-style")
@@ -35,3 +39,30 @@ KINDS = (
     Kind("handwriting", 0.05, ("handwriting",), ("fr", "fr", "en")),
     Kind("meter", 0.01, ("seven-segment", "ocr-mrz")),
 )
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of this name; raises UsageError that says which there are."""
+    _refuse_strangers([name])
+    return next(kind for kind in KINDS if kind.name == name)
+
+
+def shares_of_kinds(asked: Mapping[str, float]) -> tuple[float, ...]:
+    """Share of each of `KINDS`, in their order: the one asked for by its name, else its own; the sum may be any.
+
+    Raises UsageError for a kind that there is not, a share below 0 or without end, and where all are 0.
+    """
+    _refuse_strangers(asked)
+    for name, share in asked.items():
+        if not 0 <= share < math.inf:
+            raise UsageError(f"{name}={share:g}: a share is 0 or more; give a number, such as {name}=0.2")
+    shares = tuple(asked.get(kind.name, kind.share) for kind in KINDS)
+    if not any(shares):
+        raise UsageError("nothing is left to draw; give some kind a share above 0")
+    return shares
+
+
+def _refuse_strangers(names: Iterable[str]) -> None:
+    known = [kind.name for kind in KINDS]
+    if strangers := sorted(set(names).difference(known)):
+        raise UsageError(f"{', '.join(strangers)}: no kind of line; there are {', '.join(known)}")

@@ -17,7 +17,7 @@ from ocrnn.errors import UsageError
 from ocrnn.image import Grey
 from ocrnn.synth import documents, press, texts
 from ocrnn.synth.fonts import OTHER_SCRIPT, Face, open_faces, system_faces
-from ocrnn.synth.kinds import KINDS, Kind
+from ocrnn.synth.kinds import KINDS, Kind, kind_named, shares_of_kinds
 from ocrnn.synth.render import Ink, Setting, draw
 from ocrnn.synth.scripts import SCRIPTS
 from ocrnn.synth.texts import Texts
@@ -46,13 +46,15 @@ class Synthesizer:
         shares: Mapping[str, float] = MappingProxyType({}),
         other_scripts: float = 0.0,
     ) -> None:
-        """Raises UsageError when a folder has nothing to use.
+        """Raises UsageError when a folder has nothing to use, and for shares of no kind, of nothing, or below 0.
 
         `shares` are of the kinds named, instead of their own; all together are then made to be 1. The share
         `other_scripts` of the lines of kinds in MIXING, where the folder of fonts has faces of other scripts, show
         those, and their text is what the charset has of it, mostly nothing.
         """
         self.charset = charset
+        wanted = np.array(shares_of_kinds(shares))
+        self._shares = wanted / wanted.sum()
         self._other_scripts = other_scripts
         if sentences is None:
             self.texts = Texts.invented(charset)
@@ -76,16 +78,16 @@ class Synthesizer:
             kind.name: kind.faces if self._faces.keys() & set(kind.faces) else tuple(sorted(self._faces))
             for kind in KINDS
         }
-        wanted = np.array([shares.get(kind.name, kind.share) for kind in KINDS])
-        self._shares = wanted / wanted.sum()
 
     def line(self, rng: np.random.Generator, *, longest: int = 95, kind: str | None = None) -> tuple[Grey, str]:
         """Picture (h, w) uint8 of one line, and its text: at most `longest` characters of the charset.
 
-        Only a line of another script may have none. Raises UsageError where no face draws what the texts say.
+        Only a line of another script may have none. Raises UsageError for a kind that there is not, and where no face
+        draws what the texts say.
         """
+        asked = None if kind is None else kind_named(kind)
         for _ in range(_TRIES):
-            chosen = next((k for k in KINDS if k.name == kind), None) or KINDS[rng.choice(len(KINDS), p=self._shares)]
+            chosen = asked or KINDS[rng.choice(len(KINDS), p=self._shares)]
             if self._other_scripts and self._others and chosen.name in MIXING and rng.random() < self._other_scripts:
                 face, shown, text = self._another(rng, longest)
             else:

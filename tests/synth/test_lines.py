@@ -126,6 +126,13 @@ def test_faces_that_draw_none_of_the_texts(fonts: Path, tmp_path: Path) -> None:
         maker.line(np.random.default_rng(0), kind="word")
 
 
+def test_kinds_that_there_are_not_are_refused(maker: Synthesizer, fonts: Path, texts: Path) -> None:
+    with pytest.raises(UsageError, match="words: no kind of line; there are print, "):
+        Synthesizer(fonts, texts, maker.charset, shares={"words": 1})
+    with pytest.raises(UsageError, match="words: no kind of line; there are print, "):
+        maker.line(np.random.default_rng(0), kind="words")
+
+
 def test_other_scripts_are_drawn_and_left_out_of_the_text(
     maker: Synthesizer, fonts: Path, texts: Path, tmp_path: Path
 ) -> None:
