@@ -108,11 +108,12 @@ def command(
     progress = bar(lines, "lines", shown=not quiet)
     try:
         for start in range(0, lines, shards or 1):
-            batch = _counted(islice(made, shards or 1), progress)
+            batch = islice(made, shards or 1)
             if shards:
-                _write_shard(output / f"{start // shards:05}.tar", batch)
+                _write_shard(output / f"{start // shards:05}.tar", _counted(batch, progress))
             else:
                 _write_files(output, next(batch))
+                progress.update()
     finally:
         progress.close()
     if not quiet:

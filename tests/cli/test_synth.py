@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock, call
 
 import numpy as np
 import pytest
@@ -50,6 +51,14 @@ def files(folder: Path) -> dict[str, str]:
 
 def test_one_line_is_not_called_lines(synth: Run) -> None:
     assert synth("-o", "one", "-n", "1", "--longest", "9").stderr == "1 line in one\n"
+
+
+@pytest.mark.parametrize("form", [(), ("--shards", "3")])
+def test_the_bar_counts_every_line(form: tuple[str, ...], synth: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = Mock()
+    monkeypatch.setattr("ocrnn.cli.synth.bar", lambda total, *_, **__: bar(total) and bar)
+    synth("-o", "lines", "-n", "7", "--longest", "9", *form)
+    assert bar.mock_calls == [call(7), *7 * [call.update()], call.close()]
 
 
 def test_files_that_train_reads(synth: Run, tmp_path: Path) -> None:
