@@ -47,9 +47,10 @@ class Settings:
     """How a network is taught.
 
     The learning rate rises over the first 200 steps, then falls as a cosine to zero at the end of `epochs`, or of
-    `minutes` where that comes first. `columns` bounds N times W of a batch, so that long and short lines cost alike.
-    Training stops after `patience` epochs without a better validation CER. "auto" precision is settled once for a run
-    (`precision.settled`) and kept when it goes on. `deterministic` asks for the same bits from every run on a machine;
+    `minutes` where that comes first: those are of learning, and of the validation after each epoch, in all sittings.
+    `columns` bounds N times W of a batch, so that long and short lines cost alike. Training stops after `patience`
+    epochs without a better validation CER. "auto" precision is settled once for a run (`precision.settled`) and kept
+    when it goes on. `deterministic` asks for the same bits from every run on a machine;
     `minutes` cannot give them.
 
     A run that is killed loses a tenth of what it had done, or `checkpoint_seconds` where that is less. Saving takes at
@@ -141,7 +142,6 @@ def train(
     keeper = _Keeper(folder / CHECKPOINT, learner, terms, settings)
     with team.together():
         progress = keeper.load() if resume else None
-    clock = _Clock(progress.seconds if progress else 0.0)
 
     if from_model and progress is None:
         scored, pairs = validate(network, spec, validation, team)
@@ -155,6 +155,8 @@ def train(
         progress.precision = "bf16" if all(found == "bf16" for found in team.gather(found)) else "fp32"
     learner.precision = progress.precision
 
+    # From here on: what is read and tried before learning takes nothing of `minutes`.
+    clock = _Clock(progress.seconds)
     taken = _Taken(1 if team.device.type == "cpu" else _READ_EVERY, settings, team)
     seconds = progress.seconds
     stopped = None if progress.lines else _ended(progress, settings)

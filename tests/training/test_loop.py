@@ -20,7 +20,7 @@ from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import ModelSpec
 from ocrnn.training.batches import Batch
-from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, train
+from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, train, validate
 from ocrnn.training.plans import Plan, permuted
 from ocrnn.training.sources import RealLines
 from ocrnn.training.step import Learner
@@ -222,6 +222,24 @@ def test_minutes_end_a_run_and_patience_does(digits: list[Sample], spec: ModelSp
     assert isinstance(last, Epoch)
     assert last.stopped == "no better validation CER for 2 epochs"
     assert last.number == 3
+
+
+def test_what_is_read_before_learning_takes_no_time_of_it(
+    digits: list[Sample], spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("ocrnn.training.loop.time.monotonic", lambda: now[0])
+    lesson = Lesson(digits, spec, tmp_path / "run")
+    settings = dataclasses.replace(SETTINGS, epochs=None, minutes=1)
+
+    def read_slowly(*given: object) -> object:
+        now[0] += 59
+        return validate(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("ocrnn.training.loop.validate", read_slowly)
+    start, *epochs = (event for event in lesson.events(settings, from_model=True) if isinstance(event, Epoch))
+    assert start.number == 0
+    assert [epoch.seconds for epoch in epochs] == [59, 118]
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_a_way_out(
