@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,7 +121,7 @@ def _opened(folder: str) -> Environment:
     return _environment(folder, os.getpid())
 
 
-@lru_cache(maxsize=16)
+@cache  # all of them: LMDB refuses to open one again that a thread still reads in
 def _environment(folder: str, process: int) -> Environment:
     try:
         import lmdb

@@ -87,6 +87,18 @@ def test_another_process_reads_too(tmp_path: Path) -> None:
         assert pool.apply(shades, (samples,)) == [0, 10, 20, 30]
 
 
+def test_many_databases_are_read_side_by_side(tmp_path: Path) -> None:
+    """None is opened twice: LMDB refuses that in one process, and a run would end where two threads are at one."""
+    for number in range(20):
+        create(tmp_path / f"{number}", ["x"])
+    samples = read_labels(tmp_path).samples
+    reading = iter(samples)  # keeps the first database open, whatever comes between
+    next(reading)
+    for sample in list(samples):
+        sample.load()
+    assert samples[0].load().shape == (20, 60)
+
+
 SPOILED: dict[str, tuple[dict[bytes, bytes | None], str]] = {
     "no count": (
         {b"num-samples": None},
