@@ -20,8 +20,10 @@ def fetch(source: Source, package: str, version: str, folder: Path) -> Path:
     the system is another release, is replaced by the one on offer, and stderr says so.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stem = package.lstrip("@").replace("/", "-") + ("-" if source == "npm" else "_")
-    kept = [path for path in sorted(folder.glob(f"{stem}*")) if version.replace(":", "%3a") in path.name]
+    # What stands before the version begins the names of other packages, too: fira-sans, fira-sans-extra-condensed.
+    name, number = package.lstrip("@").replace("/", "-"), version.replace(":", "%3a") or "[0-9]*"
+    archive = f"{name}-{number}.tgz" if source == "npm" else f"{name}_{number}_*.deb"
+    kept = sorted(folder.glob(archive))
     if kept:
         return kept[0]
     if source == "npm":
@@ -32,7 +34,7 @@ def fetch(source: Source, package: str, version: str, folder: Path) -> Path:
         if version and done.returncode:
             print(f"{package}: version {version} is not on offer here; taking the one that is", file=sys.stderr)
             return fetch(source, package, "", folder)
-    made = sorted(folder.glob(f"{stem}*"))
+    made = sorted(folder.glob(archive))
     if done.returncode or not made:
         raise SystemExit(f"{package}: {' '.join(done.stderr.split())}")
     return made[-1]
