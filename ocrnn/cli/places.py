@@ -26,6 +26,10 @@ def check_own(path: str, wanted: str, is_own: Callable[[bytes], bool]) -> None:
     says what to name instead. Raises UsageError or OutputError.
     """
     refuse_picture(path, wanted=wanted)
+    _check_writable(path, wanted, is_own)
+
+
+def _check_writable(path: str, wanted: str, is_own: Callable[[bytes], bool]) -> None:
     check_place(path)
     if os.path.isfile(path):
         with refusals(path), open(path, "rb") as stream:
@@ -40,6 +44,14 @@ def check_page(path: str, title: str) -> None:
 
     check_suffix(path, wanted := "a page to write, such as line.html")
     check_own(path, wanted, lambda beginning: is_page(beginning, title))
+
+
+def check_sheet(path: str) -> None:
+    """The same for a sheet of lines, which is a picture itself: another picture, of a line or not, stays."""
+    from ocrnn.training.sheet import is_sheet
+
+    check_suffix(path, wanted := "a picture to write, such as sheet.png")
+    _check_writable(path, wanted, is_sheet)
 
 
 def check_suffix(path: str, wanted: str) -> None:

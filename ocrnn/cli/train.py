@@ -17,6 +17,7 @@ import click
 
 from ocrnn.cli import options
 from ocrnn.cli.main import FAILED, INTERRUPTED
+from ocrnn.cli.places import check_sheet
 from ocrnn.cli.progress import drawn
 from ocrnn.data.counting import counted
 from ocrnn.errors import UsageError
@@ -227,6 +228,8 @@ def _teach(
     elif devices > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // devices))
     with team.together():
+        if show_augmented and team.leads:
+            check_sheet(str(show_augmented))
         run = Run.prepare(
             Options(
                 data=data,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ocrnn.image import Grey
 from ocrnn.spec import ModelSpec
 from ocrnn.storage import write_whole
 from ocrnn.training.batches import prepared_line
 from ocrnn.training.plans import Plan
+
+_TITLE = "ocrnn train: lines as the network gets them"
+"""Written into a sheet, which is known by it from pictures that are to be kept."""
 
 
 def augmented_lines(plan: Plan, spec: ModelSpec, seed: int, *, lines: int) -> list[tuple[Grey, str]]:
@@ -31,4 +36,12 @@ def save_sheet(path: Path, plan: Plan, spec: ModelSpec, seed: int, *, lines: int
     for row, line in enumerate(shown):
         top = row * (spec.line_format.height + gap)
         page[top : top + spec.line_format.height, : line.shape[1]] = line
-    write_whole(path, cv2.imencode(".png", page)[1].tobytes())
+    told, picture = PngInfo(), io.BytesIO()
+    told.add_text("Title", _TITLE)
+    Image.fromarray(page).save(picture, "png", pnginfo=told)
+    write_whole(path, picture.getvalue())
+
+
+def is_sheet(beginning: bytes) -> bool:
+    """Tell by its beginning whether a file is a sheet that `save_sheet` wrote."""
+    return beginning.startswith(b"\x89PNG") and _TITLE.encode() in beginning

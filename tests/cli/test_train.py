@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrnn.cli.main import program
+from ocrnn.cli.places import check_sheet
 from ocrnn.training.run import Run
 
 
@@ -72,6 +73,7 @@ def test_a_minute_from_lines_to_a_model_that_reads(lines: Path, tmp_path: Path) 
     assert {p.name for p in out.iterdir()} == {
         "best.onnx", "best.safetensors", "curves.png", "history.csv", "last.checkpoint", "report.html"
     }  # fmt: skip
+    check_sheet(str(sheet))  # it may be made again
     assert sheet.is_file()
     status, text, _ = ocrnn("read", "-m", out / "best.onnx", lines / "00.png")
     assert status == 0
@@ -143,6 +145,27 @@ def test_wrong_use_is_one_line_at_the_start(
     assert not stdout
     assert message in stderr
     assert stderr.startswith("Usage: ") or stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        ("00.png", "holds something else, and it would be lost"),
+        ("labels.tsv", "is named like a table of labels"),
+        ("none/sheet.png", "cannot be written (No such file or directory)"),
+    ],
+)
+def test_a_sheet_takes_nobodys_place_and_that_is_said_first(
+    place: str, fault: str, lines: Path, tmp_path: Path
+) -> None:
+    before = (lines / "00.png").read_bytes()
+    status, stdout, stderr = ocrnn(
+        "train", "--data", lines, "--out", tmp_path / "run", "--show-augmented", lines / place
+    )
+    assert (status, stdout, stderr.count("\n")) == (2, "", 1)
+    assert stderr.startswith(f"ocrnn: {lines / place}: {fault}")
+    assert (lines / "00.png").read_bytes() == before
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_torch_one_line_says_what_to_install(lines: Path) -> None:

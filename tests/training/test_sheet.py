@@ -6,7 +6,7 @@ from PIL import Image
 from ocrnn.data.labels import Sample
 from ocrnn.spec import ModelSpec
 from ocrnn.training.plans import permuted
-from ocrnn.training.sheet import save_sheet
+from ocrnn.training.sheet import is_sheet, save_sheet
 from ocrnn.training.sources import RealLines
 
 
@@ -19,3 +19,9 @@ def test_the_sheet_shows_the_prepared_lines(digits: list[Sample], spec: ModelSpe
         line = spec.line_format.prepare(digits[plan[row][1]].load())[0]
         shown = sheet[row * 22 : row * 22 + 16, : line.shape[1]]
         assert np.abs(shown.astype(float) - 255 * (1 - line)).max() < 0.51  # half a grey, and the rounding of float32
+
+
+def test_a_sheet_is_told_from_other_pictures(digits: list[Sample], spec: ModelSpec, tmp_path: Path) -> None:
+    save_sheet(tmp_path / "sheet.png", permuted(RealLines(digits, None), 0, 1, least=1), spec, seed=0, lines=1)
+    assert is_sheet((tmp_path / "sheet.png").read_bytes()[:4096])
+    assert not any(is_sheet(digit.image.read_bytes()) for digit in digits)
