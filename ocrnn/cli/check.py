@@ -132,11 +132,12 @@ def _record(report: CheckReport, problems: Sequence[Problem], tolerated: dict[st
     """The report for a program."""
     from ocrnn.data.check import untranscribed
 
+    bare, _ = untranscribed(problems)
     return {
         "schema": SCHEMA,
         "learned": len(report.samples),
-        "lost": len(problems),
-        "unlabelled": untranscribed(problems)[0],
+        "lost": len(problems) - bare,
+        "unlabelled": bare,
         "problems": [{"kind": p.kind, "where": p.where, "what": p.what, "remedy": p.remedy} for p in problems],
         "strangers": [
             {"character": character, "count": stranger.count, "first": stranger.first}

@@ -320,7 +320,7 @@ def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
     start = f"from {run.options.from_model}" if run.options.from_model else "from nothing"
     click.echo(
         f"{counted(len(run.training), 'line')} to train on, {len(run.validation)} to validate with, "
-        f"{len(run.problems)} left out\n"
+        f"{run.left_out} left out\n"
         f"{run.spec.architecture.preset} network {start}: {weights / 1e6:.1f} M weights, "
         f"{len(run.spec.charset)} characters; run in {run.options.out}",
         err=True,
@@ -345,7 +345,7 @@ def _show(problems: Sequence[Problem], *, whole: bool) -> None:
     for problem in shown:
         click.echo(f"ocrnn: {problem}", err=True)
     if len(problems) > len(shown):
-        click.echo(f"ocrnn: {len(problems) - len(shown)} more lines are left out; -v names them all", err=True)
+        click.echo(f"ocrnn: and {len(problems) - len(shown)} more; -v names them all", err=True)
 
 
 def _row(epoch: Epoch) -> str:

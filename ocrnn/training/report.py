@@ -118,7 +118,7 @@ class Report:
                 ("command", command_line(run.options)),
                 ("lines to train on", len(run.training)),
                 ("lines to validate with", len(run.validation)),
-                ("lines left out", len(run.problems)),
+                ("lines left out", run.left_out),
                 (
                     "network",
                     f"{architecture.preset}: {architecture.backbone}, {architecture.layers} x {architecture.hidden} "

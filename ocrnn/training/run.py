@@ -16,10 +16,11 @@ import torch
 
 from ocrnn import __version__
 from ocrnn.charset import Charset
-from ocrnn.data.check import CheckReport, check_samples
+from ocrnn.data.check import CheckReport, check_samples, untranscribed
 from ocrnn.data.labels import Problem, Sample, read_labels
 from ocrnn.data.lines import joined
 from ocrnn.data.remarks import Remarks
+from ocrnn.data.samples import UNLABELLED
 from ocrnn.data.splits import split_by_hash
 from ocrnn.errors import LabelError, ModelError, OutputError
 from ocrnn.evaluation.calibration import calibrate
@@ -52,10 +53,11 @@ LEAST_LINES = 1000
 class Run:
     """A run that is ready to start: data read and checked, network built, folder there.
 
-    `problems` are the lines left out and why, `remarks` what else the check of `data` has seen; `known` is the charset
-    of the model it starts from, `own_kind` draws that model's own lines, None where no fonts can, and then
-    `no_own_kind` says why. `epochs` collects what came of each round, `written` what the file to read with gets on the
-    validation lines, `outcome` what a run that started from a model came to. Of a `team` rank 0 alone leaves files.
+    `problems` are the lines left out and why, pictures without a label last, `remarks` what else the check of `data`
+    has seen; `known` is the charset of the model it starts from, `own_kind` draws that model's own lines, None where no
+    fonts can, and then `no_own_kind` says why. `epochs` collects what came of each round, `written` what the file to
+    read with gets on the validation lines, `outcome` what a run that started from a model came to. Of a `team` rank 0
+    alone leaves files.
     """
 
     options: Options
@@ -103,6 +105,7 @@ class Run:
             train_lines, validation = split.train, split.validation
             _demand_both(train_lines, validation, options)
         problems = (*problems, *report.problems, *(of_val.problems if of_val else ()))
+        problems = tuple(sorted(problems, key=lambda problem: problem.kind == UNLABELLED))
         _demand(train_lines, "to train on", options, problems)
         _demand(validation, "to validate with", options, problems)
         draws, no_own_kind = own_writer(options, spec.charset, known) if known else (None, "")
@@ -126,6 +129,11 @@ class Run:
             team,
             report.remarks,
         )
+
+    @property
+    def left_out(self) -> int:
+        """How many lines are not learned from; pictures without a label are none."""
+        return len(self.problems) - untranscribed(self.problems)[0]
 
     @property
     def goes_on(self) -> bool:

@@ -151,7 +151,8 @@ def test_pictures_without_label_are_told_apart_from_lines_that_are_lost(lines: P
     assert told[0] == "problem: label not understood, 1 line"
     assert told[2] == "problem: picture without label, 3 pictures"
     assert told[-1] == "1 line can be learned, 1 cannot, 0 kinds of remarks; 3 pictures have no label; 3 characters"
-    assert json.loads(check(lines, "--json")[1])["unlabelled"] == 3
+    stored = json.loads(check(lines, "--json")[1])
+    assert (stored["lost"], stored["unlabelled"], len(stored["problems"])) == (1, 3, 4)
 
 
 def test_a_wrong_path_is_one_fault_and_an_empty_set_has_no_characters(lines: Path) -> None:

@@ -256,6 +256,24 @@ def test_what_a_run_cannot_do_or_tell_is_said_before_it_starts(
     assert "latin: its own network learns; the 2 other networks that it asks where it is in doubt are not" in stderr
 
 
+def test_pictures_without_label_are_no_lines_left_out(
+    lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        (lines / f"{number:02}.txt").unlink()
+    (lines / "13.txt").write_text(" ", encoding="utf-8")
+    monkeypatch.setattr(Run, "events", lambda *_: iter(()))
+    status, _, stderr = ocrnn("train", "--data", lines, "--out", tmp_path / "run")
+    assert status == 0
+    told = stderr.splitlines()
+    assert told[0].startswith(f"ocrnn: {lines / '13.txt'}:1: the label of 13.png is empty; "), "what is lost goes first"
+    assert told[10] == "ocrnn: and 3 more; -v names them all"
+    assert "; 12 pictures have no label" in stderr
+    assert " to validate with, 1 left out\n" in stderr
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert re.search(r"lines left out</\w+>\s*<\w+>1<", page)
+
+
 def test_a_full_disk_while_saving_is_one_line_and_no_half_file(
     lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
