@@ -32,7 +32,7 @@ SCHEMA = 1
     "--val",
     type=click.Path(exists=True, path_type=Path),
     metavar="DIR",
-    help="Name lines whose pictures are in this folder, too, which training would validate with.",
+    help="Folder that training would validate with: name what of it cannot be, and lines whose pictures it holds too.",
 )
 @click.option(
     "--charset", metavar="NAME|FILE", help="Name the characters outside this charset.  [default: those of the labels]"
@@ -81,9 +81,11 @@ def command(
     kept_apart = check_samples(held_out.samples, known, architecture, line_format) if held_out else None
     most = None if whole or as_json else SHOWN
     report = check_samples(samples, known, architecture, line_format, apart_from=kept_apart, most=most)
-    problems = [problem for labels in found for problem in labels.problems] + list(report.problems)
+    everything = [*found, *((held_out,) if held_out else ())]
+    problems = [problem for labels in everything for problem in labels.problems]
+    problems += [*report.problems, *(kept_apart.problems if kept_apart else ())]
     tolerated: dict[str, int] = {}
-    for labels in found:
+    for labels in everything:
         for what, count in labels.tolerated.items():
             tolerated[what] = tolerated.get(what, 0) + count
     if as_json:

@@ -116,6 +116,20 @@ def test_pictures_that_are_validated_with_are_named(lines: Path, tmp_path: Path)
     )
 
 
+def test_what_cannot_be_validated_with_is_named_as_in_training(lines: Path, tmp_path: Path) -> None:
+    val = tmp_path / "val"
+    val.mkdir()
+    for name, text in (("good", "one"), ("empty", " "), ("long", "three " * 9)):
+        draw(val / f"{name}.png", 60, seed=len(text))
+        (val / f"{name}.gt.txt").write_text(text, encoding="utf-8")
+    draw(val / "bare.png", 60, seed=9)
+    status, out, _ = check(lines, "--val", val)
+    assert status == 1
+    assert f"  {val / 'empty.gt.txt'}:1: the label of empty.png is empty; write its text or remove the line\n" in out
+    assert f"  {val / 'long.gt.txt'}:1: 53 characters need " in out
+    assert "3 lines can be learned, 2 cannot, 0 kinds of remarks; 1 picture has no label; " in out
+
+
 def test_several_folders_are_one_set(lines: Path, tmp_path: Path) -> None:
     shutil.copytree(lines, tmp_path / "again")
     (tmp_path / "again" / "labels.tsv").write_text("a.png\tone\nb.png\tTWO\n", encoding="utf-8")
