@@ -51,9 +51,10 @@ class _Faults:
 def samples_of(ctx: click.Context, folders: Sequence[str]) -> list[Sample]:
     """Every labelled line of some folders, the problems of their labels named; ends the command where none is left.
 
-    Lines whose pictures are missing come last, for reading them to fail.
+    A picture that several of them hold, such as a folder and one inside it, is taken once: counted twice, it would
+    make the intervals too narrow. Lines whose pictures are missing come last, for reading them to fail.
     """
-    from ocrnn.data.labels import read_labels
+    from ocrnn.data.labels import read_labels, twice
     from ocrnn.data.samples import UNLABELLED
 
     try:
@@ -61,9 +62,13 @@ def samples_of(ctx: click.Context, folders: Sequence[str]) -> list[Sample]:
     except NoLabelsError as fault:
         click.echo(f"ocrnn: {fault}", err=True)
         ctx.exit(NOTHING_TO_READ)
-    samples = [sample for labels in sets for sample in labels.samples]
     problems = [problem for labels in sets for problem in labels.problems]
-    pictureless = [line for problem in problems for line in problem.pictureless]
+    known: dict[object, Sample] = {}
+    for sample in (sample for labels in sets for sample in labels.samples):
+        if (first := known.setdefault(sample.key, sample)) is not sample:
+            problems.append(twice(sample, first))
+    samples = list(known.values())
+    pictureless = {line.key: line for problem in problems for line in problem.pictureless}
     faults = _Faults()
     for problem in sorted(problems, key=lambda problem: problem.kind == UNLABELLED):
         if not (samples and problem.pictureless):  # those are named where their pictures are to be read
@@ -72,7 +77,7 @@ def samples_of(ctx: click.Context, folders: Sequence[str]) -> list[Sample]:
     if not samples:
         click.echo(f"ocrnn: {', '.join(folders)}: no labelled lines left; mend the labels named above", err=True)
         ctx.exit(NOTHING_TO_READ)
-    return samples + pictureless
+    return [*samples, *pictureless.values()]
 
 
 def read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,9 +95,22 @@ def test_a_page_that_cannot_be_written_is_said_before_anything_is_read(lines: Pa
     assert "cannot be written" in result.stderr and "lines in" not in result.stderr
 
 
-def test_several_sets_are_one(lines: Path) -> None:
-    result = run("--data", lines, "--data", lines, "--json")
+def test_several_sets_are_one(lines: Path, tmp_path: Path) -> None:
+    shutil.copytree(lines, tmp_path / "others")
+    result = run("--data", lines, "--data", tmp_path / "others", "--json")
     assert json.loads(result.stdout)["lines"] == 6
+
+
+def test_a_picture_of_two_sets_is_measured_once(lines: Path) -> None:
+    with (lines / "labels.tsv").open("a", encoding="utf-8") as file:
+        file.write("gone.png\taaaaaa\n")
+    whole = run("--data", lines, "--json")
+    (lines / "part.tsv").write_text("one.png\taa\nthree.png\tother\ngone.png\taaaaaa\n", encoding="utf-8")
+    again = run("--data", lines, "--data", lines / "part.tsv", "--json")
+    assert again.stdout == whole.stdout
+    told = f"ocrnn: {lines / 'part.tsv'}:1: one.png already has this label at {lines / 'labels.tsv'}:1; remove one"
+    assert told in again.stderr
+    assert "three.png already has another label" in again.stderr
 
 
 def test_a_damaged_picture_is_named_counts_as_wrong_and_fails(lines: Path) -> None:
