@@ -66,6 +66,8 @@ def check(options: Options) -> None:
         raise UsageError(f"--rehearse {options.rehearse:g}: not a share below 1; give a number such as 0.2")
     if options.freeze is not None:
         parts(options.freeze)
+    if options.val and (options.val_split, options.split_by) != (Options.val_split, Options.split_by):
+        raise UsageError("--val-split and --split-by part the lines of --data; leave them out with --val")
     if not (options.synth or options.from_model) and (options.fonts or options.texts):
         raise UsageError("--fonts and --texts are of synthetic lines; add --synth, or --rehearse with --from")
     places = [os.path.realpath(folder) for folder in options.data]

@@ -121,6 +121,8 @@ def test_going_on_from_a_model_says_what_is_new_to_it_and_what_became_of_the_old
         (["--data", "EMPTY"], "line.gt.txt"),
         (["--data", "LINES", "--data", "LINES"], "is named twice; name it once"),
         (["--data", "LINES", "--val", "LINES"], "00.png is in --val too"),
+        (["--data", "LINES", "--val", "EMPTY", "--val-split", "0.2"], "--split-by part the lines of --data; leave"),
+        (["--data", "LINES", "--val", "EMPTY", "--split-by", "document"], "leave them out with --val"),
         (["--data", "LINES", "--seed", "-1"], "-1 is not in the range"),
         (["--data", "LINES", "--fonts", "LINES"], "add --synth"),
         (["--data", "LINES", "--freeze", "conv"], "add --from"),
