@@ -24,7 +24,7 @@ import tesseract
 
 from ocrnn.bench.engines import RapidOcr
 from ocrnn.data.labels import Sample, read_labels
-from ocrnn.evaluation.score import evaluate, read_samples
+from ocrnn.evaluation.score import read_samples
 from ocrnn.metrics import Score, score
 from ocrnn.model.runtime import shipped
 from ocrnn.transcribe.reader import Reader
@@ -119,7 +119,7 @@ def rate(found: Score, metric: str) -> float:
 
 def by_ocrnn(reader: Reader) -> Callable[[Sequence[Sample], str], Sequence[str]]:
     """What reads samples with one of our models."""
-    return lambda samples, _: [line.reading for line in evaluate(read_samples(samples, reader)).lines]
+    return lambda samples, _: [line.reading for line in read_samples(samples, reader)]
 
 
 def by_tesseract(samples: Sequence[Sample], languages: Sequence[str], metric: str) -> Sequence[str]:

@@ -5,7 +5,7 @@
 Each glyph is drawn by itself at its place and its ink measured, then the line is printed, soiled, photographed or
 made black and white, in ways that move nothing. A space is what lies between the ink of its neighbours. The place of a
 character is compared by intersection over union, of columns: boxes are as high as the line, so that theirs is the same.
-A character that was not read, or as none that the text has, counts as 0.
+A character that was misread counts by the place of what was read for it, one that was not read counts as 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Tesseract beside us, in the best single setting found for lines: 48 px high, a border of a fifth, psm 7."""
+"""Tesseract beside us, in the best single setting found for lines: 48 px high, a border of a fifth, psm 7.
+
+It comes with `apt-get install tesseract-ocr` and `pip install tesserocr`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from typing import Any
 from PIL import Image, ImageOps
 
 HEIGHT, BORDER = 48, 10
-SET_UP = "apt-get install tesseract-ocr; pip install tesserocr"
 
 
 def installed() -> bool:
