@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import sys
 import threading
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _PROBLEMS_SHOWN = 10
 _CHARACTERS_SHOWN = 40
+_FIGURES = re.compile(r"\d[\d.]*")
 _TELLING_LINES = 3
 """Lines to validate with, below which a CER is that of a line or two."""
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -273,9 +275,10 @@ def _teach(
                     lines=len(run.training),
                 )
                 report.add(event, advice)
-                if advice and advice != told:
+                fault = advice and _FIGURES.sub("", advice)
+                if fault and fault != told:  # told once, not after each epoch with other figures
                     bar.write(f"ocrnn: {advice}", file=sys.stderr)
-                told = advice
+                told = fault
                 bar.reset()
     if run.epochs:
         ended = (

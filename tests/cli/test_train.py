@@ -258,6 +258,20 @@ def test_what_a_run_cannot_do_or_tell_is_said_before_it_starts(
     assert "latin: its own network learns; the 2 other networks that it asks where it is in doubt are not" in stderr
 
 
+def test_advice_is_told_once_and_not_with_the_figures_of_each_epoch(
+    lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocrnn.training.run.LEAST_LINES", 20)
+    said = iter(
+        ["it stands at 2.75; try --lr 0.002", "it stands at 2.8; try --lr 0.002", None, "it explodes", "it stands at 3"]
+    )
+    monkeypatch.setattr("ocrnn.training.diagnosis.explain", lambda *_, **__: next(said))
+    status, _, stderr = ocrnn("train", "--data", lines, "--out", tmp_path / "run", "--epochs", "5")
+    assert status == 0
+    told = [line for line in stderr.splitlines() if line.startswith("ocrnn: it ")]
+    assert told == ["ocrnn: it stands at 2.75; try --lr 0.002", "ocrnn: it explodes", "ocrnn: it stands at 3"]
+
+
 def test_pictures_without_label_are_no_lines_left_out(
     lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
