@@ -340,7 +340,7 @@ def _introduce(run: Run, *, quiet: bool, verbose: bool) -> None:
             named = (c if c.isprintable() and c != " " else f"U+{ord(c):04X}" for c in characters[:_CHARACTERS_SHOWN])
             shown = " ".join(named) + (" …" if len(characters) > _CHARACTERS_SHOWN else "")
             noun = "character" if len(characters) == 1 else "characters"
-            click.echo(f"{len(characters)} {noun} {what} {run.options.from_model}: {shown}", err=True)
+            click.echo(f"{len(characters)} {noun} {what} {asked.from_model or asked.charset}: {shown}", err=True)
 
 
 def _show(problems: Sequence[Problem], *, whole: bool) -> None:

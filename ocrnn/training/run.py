@@ -147,8 +147,10 @@ class Run:
 
     @property
     def added(self) -> str:
-        """Characters that the model it starts from does not know; "" for a new one."""
-        return self.known.strangers(self.spec.charset.characters) if self.known else ""
+        """Characters beyond those of the model it starts from, or else of the charset asked for; "" without either."""
+        asked = Charset.open(self.options.charset) if self.options.charset else None
+        known = self.known or asked
+        return known.strangers(self.spec.charset.characters) if known else ""
 
     @property
     def dropped(self) -> str:

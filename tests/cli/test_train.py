@@ -258,6 +258,15 @@ def test_what_a_run_cannot_do_or_tell_is_said_before_it_starts(
     assert "latin: its own network learns; the 2 other networks that it asks where it is in doubt are not" in stderr
 
 
+def test_what_the_labels_add_to_a_charset_is_told(lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Run, "events", lambda *_: iter(()))
+    arguments = ("train", "--data", lines, "--out", tmp_path / "run", "--charset")
+    (lines / "07.txt").write_text("4€7", encoding="utf-8")
+    assert "1 character new to digits: €\n" in ocrnn(*arguments, "digits")[2]
+    assert " new to " not in ocrnn(*arguments, "digits", "--new-chars", "drop")[2]
+    assert " new to " not in ocrnn(*arguments, "latin")[2]
+
+
 def test_advice_is_told_once_and_not_with_the_figures_of_each_epoch(
     lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
