@@ -79,7 +79,7 @@ def _line(sample: Sample) -> str:
 def _document(sample: Sample) -> str:
     if not sample.document:
         raise LabelError(
-            f"{sample.where}: nothing says which document {sample.image.name} is from; "
+            f"{sample.where}: nothing says which document {sample.title} is from; "
             f"put each document into a folder of its own, or add a column called document"
         )
     return sample.document

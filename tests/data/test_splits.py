@@ -12,6 +12,7 @@ import pytest
 
 from ocrnn.data.labels import Sample
 from ocrnn.data.splits import split_by_hash
+from ocrnn.data.tar import Member
 from ocrnn.errors import LabelError, UsageError
 
 
@@ -153,6 +154,9 @@ def test_what_cannot_be_split_by_document_is_refused() -> None:
     unknown = Sample(Path("images/1.png"), "x", label_file=Path("labels.tsv"), line_number=4)
     with pytest.raises(LabelError, match=r"labels\.tsv:4: nothing says which document 1\.png is from; put each"):
         split_by_hash([*BOOKS, unknown], by="document")
+    packed = Sample(Path("3.tar"), "x", part=Member("17.png", 512, 100))
+    with pytest.raises(LabelError, match=r"3\.tar: nothing says which document 17\.png of 3\.tar is from; put each"):
+        split_by_hash([*BOOKS, packed], by="document")
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
