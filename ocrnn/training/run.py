@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -92,22 +93,22 @@ class Run:
     @classmethod
     def _prepared(cls, options: Options, team: Team) -> Run:
         samples, problems = _read(options.data)
-        held_out, more = _read((options.val,)) if options.val else ((), ())
-        problems = (*problems, *more)
-        _demand(samples, "to train on", options, problems)
+        held_out, of_held_out = _read((options.val,)) if options.val else ((), ())
+        _demand(samples, "to train on", options.data, problems)
         network, spec, known = network_for(options, samples, held_out)
         of_val = _checked(held_out, spec) if options.val else None
         report = _checked(samples, spec, of_val)
-        if of_val:
+        problems = _lines_first(problems, report.problems)
+        if options.val and of_val:
+            of_held_out = _lines_first(of_held_out, of_val.problems)
             train_lines, validation = report.samples, of_val.samples
+            _demand(validation, "to validate with", (options.val,), of_held_out)
         else:
             split = split_by_hash(report.samples, options.val_split, options.seed, options.split_by, twins=report.twins)
             train_lines, validation = split.train, split.validation
             _demand_both(train_lines, validation, options)
-        problems = (*problems, *report.problems, *(of_val.problems if of_val else ()))
-        problems = tuple(sorted(problems, key=lambda problem: problem.kind == UNLABELLED))
-        _demand(train_lines, "to train on", options, problems)
-        _demand(validation, "to validate with", options, problems)
+        _demand(train_lines, "to train on", options.data, problems)
+        problems = _lines_first(problems, of_held_out)
         draws, no_own_kind = own_writer(options, spec.charset, known) if known else (None, "")
         sources: tuple[RealLines | SynthLines, ...] = (RealLines(train_lines, options.augment),)
         if options.synth:
@@ -312,11 +313,16 @@ def _read(folders: Sequence[Path | None]) -> tuple[Sequence[Sample], tuple[Probl
     )
 
 
-def _demand(lines: Sequence[Sample], purpose: str, options: Options, problems: Sequence[Problem]) -> None:
-    """Raise LabelError where no line is left."""
+def _lines_first(*problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Problems of several checks, those of pictures without a label last."""
+    return tuple(sorted(chain(*problems), key=lambda problem: problem.kind == UNLABELLED))
+
+
+def _demand(lines: Sequence[Sample], purpose: str, folders: Sequence[Path], problems: Sequence[Problem]) -> None:
+    """Raise LabelError where no line of these folders is left."""
     if not lines:
-        first = f"first: {problems[0]}" if problems else "give more lines, or --val DIR"
-        raise LabelError(f"{', '.join(map(str, options.data))}: no usable line {purpose}; {first}")
+        first = f"first: {problems[0]}" if problems else "give more lines"
+        raise LabelError(f"{', '.join(map(str, folders))}: no usable line {purpose}; {first}")
 
 
 def _demand_both(training: Sequence[Sample], validation: Sequence[Sample], options: Options) -> None:

@@ -343,6 +343,18 @@ def test_lines_that_are_in_both_folders_are_validated_with_and_never_learned(
         Run.prepare(options(digits, tmp_path / "none", val=data))
 
 
+def test_a_folder_that_nothing_can_be_validated_with_is_named_by_its_own_fault(
+    digits: list[Sample], other_digits: list[Sample], tmp_path: Path
+) -> None:
+    digits[0].image.with_suffix(".gt.txt").write_text("", encoding="utf-8")
+    val = other_digits[0].image.parent
+    for sample in other_digits:
+        sample.image.with_suffix(".gt.txt").write_text("9" * 90, encoding="utf-8")
+    with pytest.raises(LabelError) as found:
+        Run.prepare(options(digits, tmp_path / "run", val=val))
+    assert str(found.value).startswith(f"{val}: no usable line to validate with; first: {val}{os.sep}000.gt.txt:1: 90 ")
+
+
 def test_a_run_that_cannot_be_prepared_leaves_no_folder_that_it_made(digits: list[Sample], tmp_path: Path) -> None:
     digits[3].image.with_suffix(".gt.txt").write_text("4ß", encoding="utf-8")
     asked = options(digits, tmp_path / "runs" / "one", charset="ascii", new_chars="fail")
