@@ -11,6 +11,7 @@ below it, brought to the same height, where both have four characters or more.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import record
 
 from ocrnn.data.labels import read_labels
+from ocrnn.data.lines import evenly
 from ocrnn.image import Grey
 from ocrnn.reading import Reading
 from ocrnn.transcribe.reader import Reader
@@ -44,7 +46,7 @@ def main() -> None:
     for folder in sorted(path for path in options.sets.iterdir() if path.is_dir()):
         samples = read_labels(folder).samples
         greys = [sample.load() for sample in samples]
-        rights = {angle: chosen(reader, greys[:: max(1, len(greys) // options.most)], angle) for angle in ANGLES}
+        rights = {angle: chosen(reader, evenly(greys, options.most), angle) for angle in ANGLES}
         pairs = [
             (upper, lower)
             for (upper, one), (lower, other) in zip(
@@ -66,7 +68,7 @@ def main() -> None:
     record.publish("kinds", figures, record.table(head, rows), save=options.save)
 
 
-def chosen(reader: Reader, greys: list[Grey], angle: int) -> list[int]:
+def chosen(reader: Reader, greys: Sequence[Grey], angle: int) -> list[int]:
     """How many lines are read at the right angle, of how many."""
     given = [grey for grey in greys if angle % 180 == 0 or grey.shape[1] > WIDE * grey.shape[0]]
     results = reader.read_many([turned(grey, -angle) for grey in given])

@@ -29,6 +29,7 @@ from tempfile import TemporaryDirectory
 from onnx import ModelProto
 
 from ocrnn.data.labels import Sample, read_labels
+from ocrnn.data.lines import evenly
 from ocrnn.evaluation.calibration import Calibration, calibrate
 from ocrnn.model import file
 from ocrnn.model.executors import OnnxModel, TorchModel
@@ -157,7 +158,7 @@ def _with_powers(model: OnnxModel | TorchModel, lines: Sequence[Sample], name: s
     """A model's spec with the powers of its second look, whatever they were."""
     model.spec = dataclasses.replace(model.spec, again_power=1.0, word_power=1.0)
     told, again = second_look(model, lines, most=_LINES // 2, jobs=os.cpu_count() or 1)
-    count, powers = min(len(lines), _LINES // 2), f"{told.again_power}, of words {told.word_power}"
+    count, powers = len(evenly(lines, _LINES // 2)), f"{told.again_power}, of words {told.word_power}"
     print(f"{name}: {again} of {count} lines looked at again, powers {powers}")
     return told
 

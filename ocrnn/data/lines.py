@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import overload
+from typing import TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ocrnn.data.samples import Sample
 
 Numbers = npt.NDArray[np.int64]
+_Item = TypeVar("_Item")
 
 _AT_ONCE = 1 << 14
 """Numbers that are spelled out together when all samples are gone through."""
@@ -81,6 +82,15 @@ def chosen(samples: Sequence[Sample], numbers: Iterable[int]) -> Sequence[Sample
     if isinstance(samples, Store):
         return _Chosen(samples, np.fromiter(numbers, np.int64))
     return tuple(samples[number] for number in numbers)
+
+
+def evenly(items: Sequence[_Item], most: int) -> Sequence[_Item]:
+    """At most so many of some items, evenly spread from the first on.
+
+    >>> [list(evenly(range(10), most)) for most in (3, 4, 12)]
+    [[0, 4, 8], [0, 3, 6, 9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]
+    """
+    return items[:: max(1, -(-len(items) // most))]
 
 
 def blocks(samples: Sequence[Sample]) -> list[int]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrnn.data.labels import Sample
+from ocrnn.data.lines import evenly
 from ocrnn.decoding.ctc import greedy, log_probabilities, tempered
 from ocrnn.metrics import fold
 from ocrnn.model.executors import Model
@@ -107,8 +108,7 @@ def calibrate(model: Model, samples: Sequence[Sample], *, most: int = MOST_LINES
     confidence at that temperature said how likely that was. Takes at most `most` of the samples, evenly spread; the
     temperature they were read with so far does not matter. Raises ImageError, and ValueError for no samples.
     """
-    taken = samples[:: -(-len(samples) // most)] if samples else ()
-    read = [_read(model, sample) for sample in taken]
+    read = [_read(model, sample) for sample in evenly(samples, most)]
     curves = np.stack([curve for curve, _ in read])
     right = np.array([true for _, true in read])
     halves = np.arange(len(read)) % 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import tee
 from typing import TYPE_CHECKING
 
+from ocrnn.data.lines import evenly
 from ocrnn.errors import ImageError
 from ocrnn.evaluation.calibration import Reliability, caught, reliability
 from ocrnn.evaluation.confusions import Confusions, confusions
@@ -114,5 +115,5 @@ def _read_sample(sample: Sample, outcome: Reading | ImageError) -> ReadSample:
 
 def _reliability(said: Sequence[tuple[float, bool]]) -> Reliability | None:
     # Evenly spread: a thousand drawings of all characters of a book would take minutes and say no more.
-    taken = said[:: -(-len(said) // _MOST_PARTS)] if said else ()
+    taken = evenly(said, _MOST_PARTS)
     return reliability((confidence for confidence, _ in taken), (true for _, true in taken)) if taken else None

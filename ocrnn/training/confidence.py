@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocrnn.data.labels import Sample
+from ocrnn.data.lines import evenly
 from ocrnn.evaluation.calibration import MOST_LINES, likeliest_power
 from ocrnn.metrics import fold
 from ocrnn.model.executors import Array, Model
@@ -33,7 +34,7 @@ def second_look(
     spec = model.spec
     if not (spec.doubt or spec.word_doubt):
         return spec, 0
-    taken = samples[:: -(-len(samples) // most)] if samples else ()
+    taken = evenly(samples, most)
     fitted = dataclasses.replace(spec, language="")
     first = _read(_Told(dataclasses.replace(fitted, doubt=0.0, word_doubt=0.0), model), taken, jobs)
     before = list(zip(taken, first, strict=True))

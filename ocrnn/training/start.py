@@ -11,6 +11,7 @@ import torch
 
 from ocrnn.charset import Charset
 from ocrnn.data.labels import Sample
+from ocrnn.data.lines import evenly
 from ocrnn.errors import CharsetError, UsageError
 from ocrnn.image import LineFormat
 from ocrnn.model.network import Network
@@ -84,8 +85,7 @@ def own_writer(options: Options, charset: Charset, known: Charset) -> tuple[Synt
 
 def label_writer(options: Options, charset: Charset, samples: Sequence[Sample]) -> Synthesizer:
     """What draws the lines of --synth: with no texts given, it writes what the labels say in other hands."""
-    every = -(-len(samples) // _MOST_TEXTS)
-    said = options.texts or Texts({"labels": tuple(sample.text for sample in samples[::every])})
+    said = options.texts or Texts({"labels": tuple(sample.text for sample in evenly(samples, _MOST_TEXTS))})
     return _drawing(options.fonts, said, charset, options.seed)
 
 
