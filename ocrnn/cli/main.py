@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import FrameType
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import click
 
@@ -65,16 +66,68 @@ class Program(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse what stands before the command."""
+        with _misuse_in_one_line(str(info_name)):
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command; a user's fault ends it with one line on stderr, a fault of ours keeps its traceback."""
         try:
-            return super().invoke(ctx)
+            with _misuse_in_one_line(ctx.command_path, ctx):
+                return super().invoke(ctx)
         except OcrnnError as error:
             click.echo(f"ocrnn: {error}", err=True)
             ctx.exit(next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), MISUSED))
         except KeyboardInterrupt:
             click.echo("ocrnn: interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+
+class _Misuse(click.ClickException):
+    """Options or arguments that click cannot make anything of, said in one line as every other fault is."""
+
+    exit_code = MISUSED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the line."""
+        click.echo(f"ocrnn: {self.format_message()}", err=True)
+
+
+# Groups that are called alone show their help; click before 8.2 has no name for that.
+_SHOWN_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
+
+@contextmanager
+def _misuse_in_one_line(path: str, ctx: click.Context | None = None) -> Iterator[None]:
+    """Turn what click's parser raises, which would print several lines, into one that ends with the way out.
+
+    `path` is what was called, as far as it is known, and `ctx` may know the command that was called below it.
+    """
+    try:
+        yield
+    except _SHOWN_HELP:
+        raise
+    except click.UsageError as error:
+        if error.ctx is not None:
+            path = error.ctx.command_path
+        elif ctx is not None and ctx.invoked_subcommand is not None:
+            path = f"{path} {ctx.invoked_subcommand}"
+        guesses = getattr(error, "possibilities", None) or ()
+        told = " ".join((error.message if guesses else error.format_message()).split()).rstrip(".")
+        told = told[:1].lower() + told[1:] + _variable(error)
+        meant = f"did you mean {' or '.join(map(repr, sorted(guesses)))}? See" if guesses else "see"
+        raise _Misuse(f"{told}; {meant} `{path} --help`") from None
+
+
+def _variable(error: click.UsageError) -> str:
+    """Where a value comes from that nobody typed."""
+    if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
+        return ""
+    source = error.ctx.get_parameter_source(str(error.param.name))
+    return f" (from {error.param.envvar})" if source is click.core.ParameterSource.ENVIRONMENT else ""
 
 
 def long_name(option: click.Option) -> str:

@@ -141,12 +141,41 @@ def test_version(run: Run) -> None:
     assert run("--version").stdout == f"ocrnn {ocrnn.__version__}\n"
 
 
-def test_a_stranger_is_refused(run: Run) -> None:
-    for arguments in (["raed"], ["read"], ["read", "--colour"], ["read", "x.png", "--beam-width", "none"]):
-        result = run(*arguments)
-        assert result.exit_code == 2
-        assert result.stdout == ""
-        assert "Error: " in result.stderr
+@pytest.mark.parametrize(
+    ("call", "told", "way_out"),
+    [
+        ("raed", "no such command 'raed'", "`ocrnn --help`"),
+        ("--colour", "no such option '--colour'", "`ocrnn --help`"),
+        ("read", "missing argument 'PATH...'", "`ocrnn read --help`"),
+        ("read --form x.png", "'--form'; did you mean '--format'", "`ocrnn read --help`"),
+        ("read x.png --beam-width none", "'--beam-width': 'none' is not a valid integer", "`ocrnn read --help`"),
+        ("read x.png -f doc", "'-f' / '--format': 'doc' is not one of 'text', 'tsv'", "`ocrnn read --help`"),
+        ("read x.png -b 0", "'-b' / '--batch-size': 0 is not in the range x>=1", "`ocrnn read --help`"),
+        ("read x.png -m", "option '-m' requires an argument", "`ocrnn read --help`"),
+        ("data split .", "missing option '-o' / '--output'", "`ocrnn data split --help`"),
+        ("data cut", "no such command 'cut'", "`ocrnn data --help`"),
+        ("check nowhere", "'DIR...': path 'nowhere' does not exist", "`ocrnn check --help`"),
+    ],
+)
+def test_a_stranger_is_refused_in_one_line(run: Run, call: str, told: str, way_out: str) -> None:
+    result = run(*call.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("ocrnn: ")
+    assert told.casefold() in result.stderr.casefold()
+    assert result.stderr.endswith(f"ee {way_out}\n")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_variable_with_a_fault_is_named(run: Run) -> None:
+    result = run("read", "x.png", env={"OCRNN_READ_THREADS": "all"})
+    assert result.exit_code == 2
+    assert "'--threads': 'all'" in result.stderr
+    assert "(from OCRNN_READ_THREADS); see" in result.stderr
+
+
+def test_a_group_alone_shows_its_help(run: Run) -> None:
+    for words in ([], ["data"], ["lm"]):
+        assert "Commands:" in run(*words).output
 
 
 @pytest.mark.parametrize(
