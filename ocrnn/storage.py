@@ -97,7 +97,8 @@ def make_folder(path: str | Path) -> None:
     """Make a folder with all that lead to it and see that it takes files; OutputError if it does not."""
     with refusals(path):
         os.makedirs(path, exist_ok=True)
-    check_place(Path(path, "probe"))
+        with _draft_of(Path(path, "probe")) as probe:
+            probe.touch(exist_ok=False)
 
 
 def check_empty(folder: str | Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -107,13 +108,19 @@ def test_each_refusal_has_a_way_out_of_its_own(tmp_path: Path) -> None:
         assert str(caught.value) == f"{path}: cannot be written {way_out}"
 
 
-def test_places_are_checked_before_the_work(tmp_path: Path) -> None:
+def test_places_are_checked_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
     (tmp_path / "file").touch()
     for path in (tmp_path / "gone/out.txt", tmp_path / "file/out.txt", tmp_path):
         with pytest.raises(OutputError, match="cannot be written"):
             check_place(path)
     with pytest.raises(OutputError, match="cannot be written"):
         make_folder(tmp_path / "file/out")
+    with pytest.raises(OutputError, match=re.escape(f"{tmp_path}: cannot be written")), monkeypatch.context() as full:
+        full.setattr(Path, "touch", refuse)
+        make_folder(tmp_path)
     make_folder(tmp_path / "a/b")
     check_place(tmp_path / "a/b/out.txt")
     assert not list((tmp_path / "a/b").iterdir())
