@@ -9,7 +9,7 @@ import click
 
 from ocrnn import __version__
 from ocrnn.cli import options
-from ocrnn.cli.places import check_page
+from ocrnn.cli.places import STDOUT, check_page, opened
 from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.data.counting import counted
 from ocrnn.errors import ImageError
@@ -25,7 +25,12 @@ MOST_LINES = 20
 )
 @click.argument("image", metavar="IMAGE", type=click.Path())
 @click.option(
-    "-o", "--output", required=True, metavar="PAGE.html", type=click.Path(dir_okay=False), help="The page to write."
+    "-o",
+    "--output",
+    required=True,
+    metavar="PAGE.html",
+    type=options.ANY_PATH,
+    help="The page to write; - is standard output.",
 )
 @options.model
 @options.max_pixels
@@ -45,12 +50,12 @@ def command(
     KB, a very long one up to 3 MB.
     """
     from ocrnn.image import MAX_PIXELS, load_lines
-    from ocrnn.storage import write_whole
     from ocrnn.transcribe.explain import explain
     from ocrnn.transcribe.explain_page import to_html
     from ocrnn.transcribe.reader import Reader
 
-    check_page(output, "ocrnn explain: ")
+    if output != STDOUT:
+        check_page(output, "ocrnn explain: ")
     limit = max_pixels or MAX_PIXELS
     greys = load_lines(image, max_pixels=limit)
     reader = Reader.open(model, threads=threads, max_pixels=limit)
@@ -66,9 +71,11 @@ def command(
         bar.update()
     bar.close()
     about = {"model": model or reader.model.spec.about.get("name", "default"), "program": f"ocrnn {__version__}"}
-    write_whole(output, to_html(lines, f"ocrnn explain: {os.path.basename(image)}", about))
+    with opened(output, durable=True) as write:
+        write(to_html(lines, f"ocrnn explain: {os.path.basename(image)}", about))
     if len(greys) > MOST_LINES:
         click.echo(f"ocrnn: {image}: holds {len(greys)} pages, the first {MOST_LINES} are explained", err=True)
     if not quiet:
         seconds = time.perf_counter() - start
-        click.echo(f"ocrnn: {output}: {counted(len(lines), 'line')} explained in {seconds:.1f} s", err=True)
+        place = "standard output" if output == STDOUT else output
+        click.echo(f"ocrnn: {place}: {counted(len(lines), 'line')} explained in {seconds:.1f} s", err=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from ocrnn.cli import options
-from ocrnn.cli.places import check_own, check_suffix
+from ocrnn.cli.places import STDOUT, check_own, check_suffix, opened
 from ocrnn.cli.progress import Bar, bar
 from ocrnn.errors import UsageError
-from ocrnn.storage import whole_file
 
 
 @click.group("lm", epilog="\b\nocrnn lm build french.txt -o french.arpa")
@@ -30,8 +30,8 @@ def command() -> None:
     "--output",
     metavar="FILE.arpa",
     required=True,
-    type=click.Path(path_type=Path),
-    help="File to write; an ARPA file that is there is replaced.",
+    type=options.ANY_PATH,
+    help="File to write; an ARPA file that is there is replaced; - is standard output.",
 )
 @click.option(
     "--order",
@@ -55,7 +55,7 @@ def command() -> None:
     help="Characters to know, as of `ocrnn charsets`; all others count as one.  [default: every one of the text]",
 )
 @options.quiet
-def build(texts: tuple[Path, ...], output: Path, order: int, least: int, charset: str | None, quiet: bool) -> None:
+def build(texts: tuple[Path, ...], output: str, order: int, least: int, charset: str | None, quiet: bool) -> None:
     """Make a language model of characters from text files in UTF-8.
 
     Each line of text is taken as a line of a picture would hold it. The file is in ARPA form, which KenLM and others
@@ -67,20 +67,26 @@ def build(texts: tuple[Path, ...], output: Path, order: int, least: int, charset
     from ocrnn.decoding.kneser_ney import estimate
 
     known = None if charset is None else Charset.open(charset)
-    check_suffix(str(output), wanted := "an ARPA file to write, such as french.arpa")
-    check_own(str(output), wanted, lambda beginning: beginning.startswith(HEAD))
-    progress = bar(sum(path.stat().st_size for path in texts if path.is_file()), "bytes", shown=not quiet)
+    if output != STDOUT:
+        check_suffix(output, wanted := "an ARPA file to write, such as french.arpa")
+        check_own(output, wanted, lambda beginning: beginning.startswith(HEAD))
+        if any(os.path.exists(text) and os.path.exists(output) and os.path.samefile(text, output) for text in texts):
+            raise UsageError(f"{output}: is one of the texts, and it would be lost; name {wanted}")
+    progress = bar(sum(os.path.getsize(path) for path in texts if os.path.isfile(path)), "bytes", shown=not quiet)
     try:
         lines = (line for path in texts for line in _lines(path, progress))
         model = estimate(lines, order, charset=known, least=least)
     finally:
         progress.close()
-    with whole_file(output) as write:
+    written = 0
+    with opened(output) as write:
         for part in arpa(model):
             write(part)
+            written += len(part)
     if not quiet:
+        place = "standard output" if output == STDOUT else output
         told = f"{len(model.keys)} n-grams of up to {order} characters, {len(model.tokens) - 3} different ones"
-        click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {told}", err=True)
+        click.echo(f"{place}: {written / 1e6:.1f} MB, {told}", err=True)
 
 
 def _lines(path: Path, progress: Bar) -> Iterator[str]:

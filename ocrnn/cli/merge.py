@@ -6,6 +6,7 @@ import os
 
 import click
 
+from ocrnn.cli import options
 from ocrnn.cli.main import FAILED
 from ocrnn.data.counting import counted
 from ocrnn.errors import UsageError
@@ -22,7 +23,7 @@ _MOST_NAMED = 20
     "Exit status: 0 all is there once, 1 something is missing or there twice, 2 wrong use.",
 )
 @click.argument("shards", nargs=-1, required=True, metavar="SHARD...", type=click.Path())
-@click.option("-o", "--output", required=True, metavar="FILE", type=click.Path(), help="The file to write.")
+@click.option("-o", "--output", required=True, metavar="FILE", type=options.ANY_PATH, help="The file to write.")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there already.")
 @click.pass_context
 def command(ctx: click.Context, shards: tuple[str, ...], output: str, overwrite: bool) -> None:

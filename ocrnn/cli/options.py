@@ -8,8 +8,14 @@ from typing import Any, TypeVar
 
 import click
 
+from ocrnn.cli.places import STDOUT
+from ocrnn.errors import UsageError
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Option = Callable[[Decorated], Decorated]
+
+ANY_PATH = click.Path(readable=False)
+"""A path that is looked at where it is opened: click itself would end a run over the first of many it may not read."""
 
 model: Option[Any] = click.option(
     "-m",
@@ -114,12 +120,22 @@ split_by: Option[Any] = click.option(
     show_default=True,
     help="Keep the lines of a document on one side of the split.",
 )
+
+
+def _folder_not_dash(ctx: click.Context, option: click.Parameter, folder: Path) -> Path:
+    """Refuse - for a folder: who gives it means standard output, and would get a folder of that name."""
+    if str(folder) == STDOUT:
+        raise UsageError(f"-o {folder}: a folder is written, not standard output; name one, or ./- for that name")
+    return folder
+
+
 new_folder: Option[Any] = click.option(
     "-o",
     "--output",
     metavar="DIR",
     required=True,
     type=click.Path(path_type=Path),
+    callback=_folder_not_dash,
     help="A folder that is new or empty.",
 )
 quiet: Option[Any] = click.option(

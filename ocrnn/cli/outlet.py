@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocrnn.cli.places import refuse_picture
+from ocrnn.cli.places import refuse_picture, standard_output
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.folders import is_page_file
 from ocrnn.storage import Write, check_place, make_folder, refusals, whole_file
@@ -82,6 +81,13 @@ class Outlet:
             return [picture for picture in own if picture not in known], there
         return (pictures if share is None or self.places is not None else share.part(pictures)), ()
 
+    def fills(self, path: str) -> bool:
+        """Whether a file is one of those in a folder that pictures have for themselves."""
+        if self.places is None or self.output is None or not is_folder(self.output):
+            return False
+        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(self.output))
+        return os.path.normpath(os.path.join(self.output, inside)) in map(os.path.normpath, self.places.values())
+
     def takes(self, pages: Sequence[Result]) -> bool:
         """Whether anything is written of a picture with these pages.
 
@@ -98,7 +104,7 @@ class Outlet:
     @contextmanager
     def _stream(self) -> Iterator[Put]:
         """Everything in one document."""
-        place: AbstractContextManager[Write] = _stdout() if self.output is None else whole_file(self.output)
+        place: AbstractContextManager[Write] = standard_output() if self.output is None else whole_file(self.output)
         with place as write:
             table = is_table(self.output)
             sheet = parquet.ParquetSheet(write) if table else open_sheet(write, self.form, alone=self.alone)
@@ -146,17 +152,3 @@ def is_folder(output: str) -> bool:
 def is_table(output: str | None) -> bool:
     """Whether -o means a Parquet file."""
     return output is not None and output.lower().endswith(parquet.SUFFIX) and not is_folder(output)
-
-
-@contextmanager
-def _stdout() -> Iterator[Write]:
-    """Standard output without a buffer: each line is there when it is read, and a full disk shows at once."""
-    stream = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
-
-    def write(data: bytes) -> None:
-        rest = memoryview(data)
-        with refusals("standard output"):
-            while rest:
-                rest = rest[stream.write(rest) or 0 :]
-
-    yield write

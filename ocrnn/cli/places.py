@@ -1,13 +1,20 @@
-"""Where an option may write a file: not in a picture's place, nor over what that option did not make."""
+"""Where an option may write: standard output, or a file; not in a picture's place, nor over what it did not make."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from itertools import combinations
+from pathlib import Path
 
-from ocrnn.errors import UsageError
+from ocrnn.errors import OutputError, UsageError
 from ocrnn.folders import is_picture
-from ocrnn.storage import check_place, refusals
+from ocrnn.storage import Write, check_place, refusals, whole_file
+
+STDOUT = "-"
+"""What `-o` calls standard output, as other programs do; a file or folder of that name is `./-`."""
 
 _BEGINNING = 1 << 16
 """Bytes of a file that tell what made it."""
@@ -25,6 +32,8 @@ def check_own(path: str, wanted: str, is_own: Callable[[bytes], bool]) -> None:
     It may where it is empty or `is_own` knows its beginning: what an option wrote itself it may write again. `wanted`
     says what to name instead. Raises UsageError or OutputError.
     """
+    if path == STDOUT:
+        raise UsageError(f"{path}: is no name for standard output here; name {wanted}, or ./- for a file of that name")
     refuse_picture(path, wanted=wanted)
     _check_writable(path, wanted, is_own)
 
@@ -36,6 +45,17 @@ def _check_writable(path: str, wanted: str, is_own: Callable[[bytes], bool]) -> 
             beginning = stream.read(_BEGINNING)
         if beginning and not is_own(beginning):
             raise UsageError(f"{path}: holds something else, and it would be lost; name {wanted}")
+
+
+def check_apart(places: Mapping[str, str | None]) -> None:
+    """Refuse two options with one file to write: the last to be done would take the place of the others, silently.
+
+    `places` has the path of each option. What is no file, such as /dev/null, takes all that comes.
+    """
+    given = [(option, path) for option, path in places.items() if path is not None]
+    for (one, path), (other, its) in combinations(given, 2):
+        if os.path.realpath(path) == os.path.realpath(its) and (os.path.isfile(path) or not os.path.exists(path)):
+            raise UsageError(f"{its}: {one} and {other} would write to the same file; name two")
 
 
 def check_page(path: str, title: str) -> None:
@@ -60,3 +80,24 @@ def check_suffix(path: str, wanted: str) -> None:
 
     if os.path.splitext(path)[1].lower() in TABLES:
         raise UsageError(f"{path}: is named like a table of labels; name {wanted}")
+
+
+def opened(path: str | Path, *, durable: bool = False) -> AbstractContextManager[Write]:
+    """Give the `write` of standard output for -, and of a whole file for any other name."""
+    return standard_output() if str(path) == STDOUT else whole_file(path, durable=durable)
+
+
+@contextmanager
+def standard_output() -> Iterator[Write]:
+    """Standard output without a buffer: each line is there when it is read, and a full disk shows at once."""
+    if sys.stdout is None:  # a shell closed it with >&-
+        raise OutputError("standard output: is closed; open it, or give -o FILE")
+    stream = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+
+    def write(data: bytes) -> None:
+        rest = memoryview(data)
+        with refusals("standard output"):
+            while rest:
+                rest = rest[stream.write(rest) or 0 :]
+
+    yield write

@@ -16,7 +16,7 @@ from ocrnn.cli import options
 from ocrnn.cli.account import Account, are_failures, write_failures
 from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
 from ocrnn.cli.outlet import Outlet, form_for, is_folder, is_table
-from ocrnn.cli.places import check_own
+from ocrnn.cli.places import STDOUT, check_apart, check_own
 from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_page_file
 from ocrnn.storage import is_final
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from ocrnn.transcribe.source import Source
     from ocrnn.transcribe.turning import Turn
 
-_STDOUT = "-"
-"""What `-o` may call standard output, as other programs do; a file or folder of that name is `./-`."""
 _EMPTY = "standard input is empty; send a picture, or a path on each line"
 
 
@@ -52,13 +50,13 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     "ocrnn read letters --lm french.arpa\n\n"
     "Exit status: 0 all read, 1 some failed, 2 wrong use, 3 model unusable, 4 nothing to read, 130 interrupted.",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(allow_dash=True))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.ANY_PATH)
 @options.model
 @click.option(
     "-o",
     "--output",
     metavar="FILE|DIR",
-    type=click.Path(allow_dash=True),
+    type=options.ANY_PATH,
     help="Write there, not to standard output, which is -. A folder that exists, a name with a slash at its end or "
     "without a suffix is a DIR and gets a file for each picture; anything else is one FILE. A .parquet is a table "
     "(needs ocrnn[parquet]) and takes no -f.",
@@ -92,7 +90,7 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
 @click.option(
     "--review",
     metavar="FILE",
-    type=click.Path(),
+    type=options.ANY_PATH,
     help="List the lines that a person should look at: path, text and confidence, each as soon as it is read.",
 )
 @click.option(
@@ -116,7 +114,9 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
     help="What the pages of a GIF, APNG, WebP or TIFF are: lines of their own, or one line seen several times, fused "
     "into one reading. A video (MP4, MOV, AVI, MKV, WebM) always is one line.",
 )
-@click.option("--failures", metavar="FILE", type=click.Path(), help="Write path and reason of what could not be read.")
+@click.option(
+    "--failures", metavar="FILE", type=options.ANY_PATH, help="Write path and reason of what could not be read."
+)
 @click.option("--overwrite", is_flag=True, help="Read again and replace what -o holds already.")
 @click.option(
     "--shard",
@@ -216,7 +216,7 @@ def command(
     before a hyphen at the line's end are free as well. Patterns know . [] () | ? * + {2,4} and \d \w \s.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which would spin while there is nothing for them
-    if output == _STDOUT:
+    if output == STDOUT:
         output = None
     table = is_table(output)
     if table:
@@ -275,11 +275,15 @@ def command(
         failures = failures and share.name(failures)
         review = review and share.name(review)
         output = output and (output if is_folder(output) else share.name(output))
-    if failures is not None:
+    check_apart({"-o": output, "--failures": failures, "--review": review})
+    outlet = Outlet.chosen(output, form, pictures, alone=alone, overwrite=overwrite, named=paths)
+    if failures is not None:  # now that the folder is there in which it may be
         check_own(failures, "another file to list failures in", are_failures)
     if review is not None:
         check_own(review, "another file to list doubtful lines in", is_review)
-    outlet = Outlet.chosen(output, form, pictures, alone=alone, overwrite=overwrite, named=paths)
+    for option, place in (("--failures", failures), ("--review", review)):
+        if place is not None and outlet.fills(place):
+            raise UsageError(f"{place}: is where -o puts the text of a picture; name another file for {option}")
     pictures, there = outlet.due(pictures, share, overwrite=overwrite)
 
     doubts: Review | None = None
@@ -405,6 +409,8 @@ def _on_cluster(
 
 
 def _stdin() -> bytes:
+    if sys.stdin is None:  # a shell closed it with <&-
+        raise UsageError("-: standard input is closed; send a picture with `< FILE`, or a list of paths with `|`")
     if sys.stdin.isatty():
         raise UsageError("-: standard input is a terminal; send a picture with `< FILE`, or a list of paths with `|`")
     return sys.stdin.buffer.read()

@@ -23,6 +23,15 @@ def test_a_page_of_one_line(run: Run, bars: Bars, tmp_path: Path) -> None:
     assert run("explain", "line.png", "-o", "page.html", "-q").stderr == ""
 
 
+def test_a_page_on_standard_output_is_the_same(run: Run, bars: Bars, tmp_path: Path) -> None:
+    bars.save(tmp_path / "line.png", "407")
+    assert run("explain", "line.png", "-o", "page.html", "-q").exit_code == 0
+    result = run("explain", "line.png", "-o", "-")
+    assert (result.exit_code, result.stdout_bytes) == (0, (tmp_path / "page.html").read_bytes())
+    assert result.stderr.startswith("ocrnn: standard output: 1 line explained")
+    assert not (tmp_path / "-").exists()
+
+
 def test_each_page_of_a_picture_up_to_twenty(run: Run, bars: Bars, tmp_path: Path) -> None:
     first, *others = (Image.fromarray(bars.draw(f"{n}")) for n in range(23))
     first.save(tmp_path / "scan.tif", save_all=True, append_images=others)

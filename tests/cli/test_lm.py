@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,40 @@ def test_the_order_is_six_and_quiet_is_quiet(run: Run, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("a line of text\n")
     assert run("lm", "build", "text.txt", "-o", "made.arpa", "-q").output == ""
     assert read_arpa("made.arpa").order == 6
+
+
+def test_a_model_on_standard_output_is_the_same(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("a line of text\n")
+    told = run("lm", "build", "text.txt", "-o", "made.arpa").stderr
+    result = run("lm", "build", "text.txt", "-o", "-")
+    assert (result.exit_code, result.stdout_bytes) == (0, (tmp_path / "made.arpa").read_bytes())
+    assert result.stderr == told.replace("made.arpa", "standard output")
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_text_is_not_written_over(run: Run, tmp_path: Path) -> None:
+    text = tmp_path / "text.arpa"
+    text.write_text("\\data\\\nis how a model begins, and this text too\n")
+    (tmp_path / "link.arpa").symlink_to(text)
+    for name in ("text.arpa", "./text.arpa", "link.arpa"):
+        result = run("lm", "build", "text.arpa", "-o", name)
+        assert result.exit_code == 2
+        assert f"{name}: is one of the texts, and it would be lost; name an ARPA file" in result.stderr
+    assert text.read_text().endswith("this text too\n")
+
+
+def test_a_text_in_a_closed_folder_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system tells of a file below a folder without rights, where the tests may not be root."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / "text.txt").write_text("a line of text\n")
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    result = run("lm", "build", "text.txt", "-o", "-")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "ocrnn: text.txt: cannot be read (Permission denied); give text files in UTF-8\n"
 
 
 def test_what_is_rare_can_be_left_out(run: Run, tmp_path: Path) -> None:

@@ -48,6 +48,22 @@ def test_labels_pictures_and_texts_are_refused_before_the_work(
     assert {path: path.read_bytes() for path in mine.rglob("*.*")} == before
 
 
+@pytest.mark.parametrize("name", ["eval", "compare", "failures", "review"])
+def test_standard_output_is_taken_by_something_else(run: Run, mine: Path, name: str) -> None:
+    result = run(*COMMANDS[name], "-")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].startswith("ocrnn: -: is no name for standard output here; name a")
+    assert not (mine / "-").exists()
+
+
+@pytest.mark.parametrize("call", ["data pack in", "data convert in", "data split in", "synth"])
+def test_a_folder_is_not_standard_output(run: Run, mine: Path, call: str) -> None:
+    result = run(*call.split(), "-o", "-")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("ocrnn: -o -: a folder is written, not standard output; name one")
+    assert not (mine / "-").exists()
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_the_option_made_it_makes_again(run: Run, mine: Path, name: str) -> None:
     place = mine / "made.out"

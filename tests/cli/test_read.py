@@ -743,6 +743,59 @@ def test_an_existing_file_without_a_suffix_is_a_file(run: Run, scans: Path, tmp_
     assert (tmp_path / "out").read_text() == "9\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("-o all.tsv --failures all.tsv", "all.tsv: -o and --failures would write to the same file; name two"),
+        ("-o all.tsv --review ./all.tsv", "./all.tsv: -o and --review would write to the same file; name two"),
+        ("--failures a.tsv --review a.tsv", "a.tsv: --failures and --review would write to the same file; name two"),
+        ("-o all.tsv --failures all.tsv --shard 1/2", "all-1-of-2.tsv: -o and --failures would write to the same file"),
+        ("-o out --failures out/p9.txt", "out/p9.txt: is where -o puts the text of a picture; name another file for"),
+    ],
+)
+def test_nothing_is_written_into_one_file_twice(
+    run: Run, scans: Path, tmp_path: Path, arguments: str, told: str
+) -> None:
+    result = run("read", "scans", *arguments.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"ocrnn: {told}") and result.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("*.tsv")) and not list(tmp_path.rglob("out/*.txt"))
+
+
+def test_lists_may_be_in_the_folder_that_is_made(run: Run, scans: Path, tmp_path: Path) -> None:
+    result = run("read", "scans", "gone.png", "-o", "out", "--failures", "out/failed.tsv", "--review", "out/doubt.tsv")
+    assert result.exit_code == 1
+    assert (tmp_path / "out/failed.tsv").read_text().startswith("gone.png\tno such file")
+    assert (tmp_path / "out/doubt.tsv").exists() and (tmp_path / "out/p9.txt").exists()
+
+
+def test_a_file_that_takes_everything_takes_both(run: Run, scans: Path) -> None:
+    assert run("read", "scans", "-o", os.devnull, "--failures", os.devnull, "--overwrite").exit_code == 0
+
+
+def test_a_picture_without_rights_does_not_stop_the_rest(
+    run: Run, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named among others, as a shell makes names of a pattern; read here all the same, since root may."""
+    closed = os.path.join("scans", "p9.png")
+    monkeypatch.setattr(os, "access", lambda path, *_, **__: os.fspath(path) != closed)
+    result = run("read", os.path.join("scans", "z.bmp"), closed)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.endswith("\t5\n" + f"{closed}\t9\n")
+
+
+@no_windows
+def test_a_closed_stream_is_one_line(root: Path, tmp_path: Path, bars: Bars) -> None:
+    picture = bars.save(tmp_path / "a.png", "1")
+    for call, told in ((f"{picture} >&-", "standard output: is closed; "), ("- <&-", "-: standard input is closed; ")):
+        done = subprocess.run(
+            ["sh", "-c", f"{sys.executable} -m ocrnn read {call}"],
+            cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"ocrnn: {told}") and done.stderr.count("\n") == 1
+
+
 def test_a_file_that_cannot_be_written_fails_alone(run: Run, scans: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/a").write_text("in the way")
