@@ -106,5 +106,5 @@ def command(
 
         about = {"A": first, "B": second, "data": ", ".join(data)}
         write_whole(page, comparison_page(comparison, samples, worst, about))
-    if any(line.problem for line in lines[0]):
+    if comparison.failed:
         ctx.exit(FAILED)

@@ -55,8 +55,8 @@ class Comparison:
     """What two models made of the same lines, line for line, and their errors in characters and words.
 
     `won` and `lost` are places of lines that the second reads with fewer and with more wrong characters, the largest
-    gap first; `alike` counts those that both read with the same text after folding. `changes` are the confusions that
-    differ most.
+    gap first; `alike` counts those that both read with the same text after folding, `failed` those that not both could
+    read. `changes` are the confusions that differ most.
     """
 
     first: Evaluation
@@ -66,6 +66,7 @@ class Comparison:
     won: tuple[int, ...]
     lost: tuple[int, ...]
     alike: int
+    failed: int
     changes: tuple[Change, ...]
 
 
@@ -93,7 +94,11 @@ def compare(
         _difference(one_words, other_words, [len(truth) for truth in words], resamples, seed),
         tuple(sorted((place for place, gap in enumerate(gaps) if gap < 0), key=lambda place: gaps[place])),
         tuple(sorted((place for place, gap in enumerate(gaps) if gap > 0), key=lambda place: -gaps[place])),
-        sum(fold(a.reading) == fold(b.reading) for a, b in zip(first, second, strict=True)),
+        sum(
+            fold(a.reading) == fold(b.reading) and not (a.problem or b.problem)
+            for a, b in zip(first, second, strict=True)
+        ),
+        sum(bool(a.problem or b.problem) for a, b in zip(first, second, strict=True)),
         _changes(one, other),
     )
 

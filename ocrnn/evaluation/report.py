@@ -243,6 +243,7 @@ def comparison_json(comparison: Comparison, worst: int) -> str:
             "won": len(comparison.won),
             "lost": len(comparison.lost),
             "alike": comparison.alike,
+            "failed": comparison.failed,
             "changes": [dataclasses.asdict(change) for change in comparison.changes],
             "lost_lines": listed(comparison.lost),
             "won_lines": listed(comparison.won),
@@ -277,7 +278,8 @@ def verdict(cer: Difference) -> str:
 def balance(comparison: Comparison) -> str:
     """How many lines either model reads better, in words."""
     won, lost = len(comparison.won), len(comparison.lost)
-    return f"B reads {counted(won, 'line')} better and {lost} worse; both read {comparison.alike} with the same text"
+    told = f"B reads {counted(won, 'line')} better and {lost} worse; both read {comparison.alike} with the same text"
+    return f"{told}; {comparison.failed} could not be read" if comparison.failed else told
 
 
 def contexts(confusion: Confusion) -> str:

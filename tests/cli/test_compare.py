@@ -69,7 +69,7 @@ def test_json_is_all_of_stdout(lines: Path) -> None:
     assert stored["schema"] == 1 and stored["lines"] == 3
     assert (stored["cer"]["first"], stored["cer"]["second"], stored["cer"]["gap"]) == (0.25, 0.125, -0.125)
     assert stored["cer"]["proven"] is False
-    assert (stored["won"], stored["lost"], stored["alike"]) == (1, 0, 2)
+    assert (stored["won"], stored["lost"], stored["alike"], stored["failed"]) == (1, 0, 2, 0)
     assert stored["won_lines"] == [
         {"name": "4.png", "truth": "aaaa", "first": "aaa", "second": "aaaa", "edits": [1, 0]}
     ]
@@ -91,6 +91,9 @@ def test_what_is_wrong_is_said(lines: Path, tmp_path: Path, monkeypatch: pytest.
     (lines / "2.png").write_bytes(b"no picture")
     damaged = run("few", "all", "--data", lines)
     assert damaged.exit_code == 1 and "2.png: not a picture" in damaged.stderr
+    assert "both read 1 with the same text; 1 could not be read" in damaged.stdout
+    told = json.loads(run("few", "all", "--data", lines, "--json").stdout)
+    assert (told["alike"], told["failed"]) == (1, 1)
     assert run("few", "--data", lines).exit_code == 2
     assert run("few", "all", "--data", tmp_path / "nosuch").exit_code == 2
     assert (
