@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ocrnn.cli import options
+from ocrnn.cli.labelled import Faults
 from ocrnn.cli.main import FAILED
 from ocrnn.cli.progress import bar
 from ocrnn.data.counting import counted
@@ -155,18 +156,20 @@ def stats(ctx: click.Context, folder: Path, as_json: bool, most: int, quiet: boo
     progress.close()
     click.echo(json.dumps(asdict(found), ensure_ascii=False, indent=1) if as_json else _table(found, most))
     if found.unopened:
-        click.echo(f"ocrnn: {counted(found.unopened, 'picture')} cannot be opened; `ocrnn check` names them", err=True)
+        unopened = counted(found.unopened, "picture")
+        click.echo(f"ocrnn: {unopened} cannot be opened; `ocrnn check --all` names them", err=True)
     if problems or found.unopened:
         ctx.exit(FAILED)
 
 
 def _read(folder: Path) -> tuple[Sequence[Sample], Sequence[Problem]]:
-    """Lines of a folder; what is none is named on standard error."""
+    """Lines of a folder; the first of what is none is named on standard error, and the rest counted."""
     from ocrnn.data.labels import read_labels
 
     labels = read_labels(folder)
-    for problem in labels.problems:
-        click.echo(f"ocrnn: {problem}", err=True)
+    faults = Faults()
+    faults.name_all(labels.problems)
+    faults.close()
     return labels.samples, labels.problems
 
 
@@ -177,21 +180,23 @@ def _passing(samples: Sequence[Sample], progress: Any) -> Iterable[Sample]:
 
 
 def _write(samples: Sequence[Sample], folder: Path, form: str, lines: int, quiet: bool) -> int:
-    """Write lines, naming each that cannot be written; gives how many."""
+    """Write lines, naming the first that cannot be written; gives how many cannot."""
     from ocrnn.data.copies import copy_lines
     from ocrnn.data.samples import Problem
 
     failed = 0
+    faults = Faults()
     progress = bar(len(samples), "lines", shown=not quiet)
     try:
         for written in copy_lines(samples, folder, form, lines=lines):  # type: ignore[arg-type]
             if isinstance(written, Problem):
                 failed += 1
                 progress.clear()
-                click.echo(f"ocrnn: {written}", err=True)
+                faults.name(str(written))
             progress.update()
     finally:
         progress.close()
+        faults.close()
     return failed
 
 

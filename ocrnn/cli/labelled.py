@@ -16,6 +16,7 @@ from ocrnn.errors import NoLabelsError
 
 if TYPE_CHECKING:
     from ocrnn.data.labels import Sample
+    from ocrnn.data.samples import Problem
     from ocrnn.evaluation.score import ReadSample
     from ocrnn.transcribe.reader import Reader
 
@@ -32,20 +33,30 @@ data: Option[Any] = click.option(
 _MOST_NAMED = 10
 
 
-class _Faults:
+class Faults:
     """Names the first faults on standard error, and in the end how many more there are."""
 
     def __init__(self) -> None:
+        """Begin with none."""
         self._count = 0
 
+    def name_all(self, problems: Sequence[Problem]) -> None:
+        """Name what is wrong with labels; pictures that have none come last, for there may be very many."""
+        from ocrnn.data.samples import UNLABELLED
+
+        for problem in sorted(problems, key=lambda problem: problem.kind == UNLABELLED):
+            self.name(str(problem))
+
     def name(self, fault: str) -> None:
+        """Name one, if it is among the first."""
         self._count += 1
         if self._count <= _MOST_NAMED:
             click.echo(f"ocrnn: {fault}", err=True)
 
     def close(self) -> None:
+        """Count the rest."""
         if self._count > _MOST_NAMED:
-            click.echo(f"ocrnn: and {self._count - _MOST_NAMED} more; `ocrnn check` names them all", err=True)
+            click.echo(f"ocrnn: and {self._count - _MOST_NAMED} more; `ocrnn check --all` names them all", err=True)
 
 
 def samples_of(ctx: click.Context, folders: Sequence[str]) -> list[Sample]:
@@ -55,7 +66,6 @@ def samples_of(ctx: click.Context, folders: Sequence[str]) -> list[Sample]:
     make the intervals too narrow. Lines whose pictures are missing come last, for reading them to fail.
     """
     from ocrnn.data.labels import read_labels, twice
-    from ocrnn.data.samples import UNLABELLED
 
     try:
         sets = [read_labels(folder) for folder in folders]
@@ -69,10 +79,9 @@ def samples_of(ctx: click.Context, folders: Sequence[str]) -> list[Sample]:
             problems.append(twice(sample, first))
     samples = list(known.values())
     pictureless = {line.key: line for problem in problems for line in problem.pictureless}
-    faults = _Faults()
-    for problem in sorted(problems, key=lambda problem: problem.kind == UNLABELLED):
-        if not (samples and problem.pictureless):  # those are named where their pictures are to be read
-            faults.name(str(problem))
+    faults = Faults()
+    # Those without a picture are named where it is to be read.
+    faults.name_all([problem for problem in problems if not (samples and problem.pictureless)])
     faults.close()
     if not samples:
         click.echo(f"ocrnn: {', '.join(folders)}: no labelled lines left; mend the labels named above", err=True)
@@ -92,7 +101,7 @@ def read(
     start = time.perf_counter()
     bar = progress_bar(len(samples), "lines", shown=not quiet)
     lines = []
-    faults = _Faults()
+    faults = Faults()
     for line in read_samples(samples, reader, batch_size=batch_size):
         lines.append(line)
         if line.problem:

@@ -190,6 +190,35 @@ def test_a_line_that_cannot_be_written_is_named(run: Run, page: Path, lines: Pat
     assert len(read_labels(tmp_path / "2").samples) == 6
 
 
+@pytest.mark.parametrize("call", ["pack", "convert", "split", "stats"])
+def test_of_what_is_no_line_the_first_ten_are_named(run: Run, call: str, lines: Path, tmp_path: Path) -> None:
+    for number in range(20):
+        Image.new("L", (40, 20)).save(lines / f"{number:02}.png")
+    with (lines / "labels.tsv").open("a", encoding="utf-8") as labels:
+        labels.write("gone.png\tx\t\n")
+    result = run("data", call, lines, *([] if call == "stats" else ["-o", tmp_path / "out"]))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("ocrnn: ") and "gone.png" in result.stderr.splitlines()[0], "what is lost first"
+    assert result.stderr.count("has no label") == 9
+    assert "ocrnn: and 11 more; `ocrnn check --all` names them all\n" in result.stderr
+    assert call == "stats" or "6 lines written, 21 left out" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["tsv", "tar"])
+def test_of_what_cannot_be_written_the_first_ten_are_named(run: Run, form: str, tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    (folder / "scan.png").write_bytes(b"no picture")
+    line = PAGE[PAGE.index("<TextLine") : PAGE.index("</TextRegion>")]
+    more = "".join(line.replace("l1", f"a{number}").replace("l2", f"b{number}") for number in range(6))
+    (folder / "scan.xml").write_text(PAGE.replace(line, more), encoding="utf-8")
+    result = run("data", "convert", folder, "-o", tmp_path / "out", "-f", form)
+    assert result.exit_code == 1
+    assert result.stderr.count("not a picture") == 10
+    assert "ocrnn: and 2 more; `ocrnn check --all` names them all\n" in result.stderr
+    assert "0 lines written, 12 left out" in result.stderr
+
+
 def test_a_folder_that_holds_files_is_refused(run: Run, lines: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
@@ -262,7 +291,7 @@ def test_stats_say_what_cannot_be_opened(run: Run, lines: Path) -> None:
     (lines / "other" / "ä.png").write_bytes(b"")
     result = run("data", "stats", lines)
     assert result.exit_code == 1
-    assert "1 picture cannot be opened; `ocrnn check` names them" in result.stderr
+    assert "1 picture cannot be opened; `ocrnn check --all` names them" in result.stderr
 
 
 def commands() -> list[str]:

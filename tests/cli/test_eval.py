@@ -143,8 +143,8 @@ def test_ten_faults_are_named_and_the_rest_is_counted(lines: Path) -> None:
     told = run("--data", lines).stderr.splitlines()
     assert "labels.tsv:17: " in told[0]  # before what nobody transcribed
     assert [line for line in told if " more; " in line] == [
-        "ocrnn: and 3 more; `ocrnn check` names them all",
-        "ocrnn: and 3 more; `ocrnn check` names them all",
+        "ocrnn: and 3 more; `ocrnn check --all` names them all",
+        "ocrnn: and 3 more; `ocrnn check --all` names them all",
     ]
     assert len(told) == 10 + 1 + 10 + 1 + 1
 
