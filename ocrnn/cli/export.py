@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ocrnn.errors import ImageError, UsageError
+from ocrnn.storage import check_place
 
 if TYPE_CHECKING:
     from ocrnn.image import Line, LineFormat
@@ -64,6 +65,10 @@ def command(model: str, output: Path, int8: bool, fp16: bool, data: Path | None)
     if int8 and fp16:
         raise UsageError("--int8 and --fp16: a model is in the one or in the other; leave one out")
     path = find(model, ".safetensors")
+    read_from = [path, find(model)] if model in shipped() else [path]
+    if output.exists() and any(output.samefile(its) for its in read_from if its.exists()):
+        raise UsageError(f"-o {output}: is the model itself, and it would be lost; name another file")
+    check_place(output)
     spec = header(path)  # a wrong file is refused before torch is waited for
     lines = _lines(data, spec.line_format) if data is not None else None
     try:

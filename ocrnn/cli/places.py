@@ -32,13 +32,13 @@ def check_own(path: str, wanted: str, is_own: Callable[[bytes], bool]) -> None:
     It may where it is empty or `is_own` knows its beginning: what an option wrote itself it may write again. `wanted`
     says what to name instead. Raises UsageError or OutputError.
     """
-    if path == STDOUT:
-        raise UsageError(f"{path}: is no name for standard output here; name {wanted}, or ./- for a file of that name")
     refuse_picture(path, wanted=wanted)
     _check_writable(path, wanted, is_own)
 
 
 def _check_writable(path: str, wanted: str, is_own: Callable[[bytes], bool]) -> None:
+    if path == STDOUT:
+        raise UsageError(f"{path}: is no name for standard output here; name {wanted}, or ./- for a file of that name")
     check_place(path)
     if os.path.isfile(path):
         with refusals(path), open(path, "rb") as stream:

@@ -14,7 +14,7 @@ from PIL import Image
 from ocrnn.charset import Charset
 from ocrnn.cli.main import program
 from ocrnn.model.network import Network
-from ocrnn.model.runtime import further, header, open_model
+from ocrnn.model.runtime import find, further, header, open_model
 from ocrnn.model.weights import save_weights
 from ocrnn.spec import Architecture, ModelSpec
 
@@ -40,6 +40,25 @@ def test_export_writes_the_same_model_to_read_with(trained: Path, tmp_path: Path
     assert str(tmp_path / "m.onnx") in done.stderr
     assert header(tmp_path / "m.onnx") == header(trained)
     open_model(tmp_path / "m.onnx")
+
+
+def test_the_model_itself_is_not_written_over(trained: Path, tmp_path: Path) -> None:
+    before = trained.read_bytes()
+    (tmp_path / "link.onnx").symlink_to(trained)
+    (tmp_path / "hard.onnx").hardlink_to(trained)
+    for name in ("link.onnx", "hard.onnx"):
+        done = export(trained, "-o", tmp_path / name)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.endswith(f"{name}: is the model itself, and it would be lost; name another file\n")
+    (tmp_path / "latin.onnx").symlink_to(find("latin"))
+    assert "is the model itself" in export("latin", "-o", tmp_path / "latin.onnx").stderr
+    assert trained.read_bytes() == before
+
+
+def test_a_place_is_looked_at_before_the_work(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("ocrnn.model.weights.load_weights", lambda *_: pytest.fail("work"))
+    done = export(trained, "-o", tmp_path / "gone/m.onnx")
+    assert done.exit_code == 2 and "gone/m.onnx: cannot be written (No such file or directory)" in done.stderr
 
 
 def test_a_shipped_model_takes_along_the_networks_that_it_asks_in_doubt_and_no_scores(tmp_path: Path) -> None:
