@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -70,7 +71,7 @@ class Account:
         """Name the pages of a picture that could not be read."""
         for page in pages:
             if isinstance(page.outcome, ImageError):
-                reason = str(page.outcome).removeprefix(f"{page.titled(page.name)}: ")
+                reason = _without(page.titled(page.name), str(page.outcome))
                 if picture.path == STDIN and reason.startswith("not a picture"):
                     reason += ", or a list of paths in UTF-8, one on each line"
                 self.fail(page.titled(picture.path), reason)
@@ -112,6 +113,11 @@ class Account:
         if self._bar is not None:
             self._bar.clear()
         click.echo(f"ocrnn: {text}", err=True)
+
+
+def _without(name: str, told: str) -> str:
+    """What is told of a picture or page, without its name, and without the number of a line that may be behind it."""
+    return re.sub("^(?:[0-9]+:)? *", "", told[len(name) + 1 :]) if told.startswith(f"{name}:") else told
 
 
 def are_failures(beginning: bytes) -> bool:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocrnn.cli.places import refuse_picture, standard_output
-from ocrnn.errors import ImageError, UsageError
+from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_page_file
 from ocrnn.storage import Write, check_place, make_folder, refusals, whole_file
 from ocrnn.transcribe import parquet
@@ -118,6 +119,8 @@ class Outlet:
         """A document for each picture, with its text alone in the form "text": the file name says whose it is."""
 
         def put(picture: Picture, pages: Sequence[Result]) -> None:
+            if is_page_file(picture.path) and os.path.realpath(picture.path) == os.path.realpath(places[picture]):
+                self._check_kind(picture.path)
             with refusals(places[picture]):
                 os.makedirs(os.path.dirname(places[picture]) or os.curdir, exist_ok=True)
             with whole_file(places[picture]) as write:
@@ -126,6 +129,19 @@ class Outlet:
                 sheet.close()
 
         yield put
+
+    def _check_kind(self, page_file: str) -> None:
+        """See that a page that stands where its text goes would be filled, and not replaced by a new one."""
+        from ocrnn.data.layout import kind_of, parse
+        from ocrnn.data.samples import Problem
+
+        with refusals(page_file), open(page_file, "rb") as stream:
+            root = parse(Path(page_file), stream.read())
+        if root is not None and not isinstance(root, Problem) and kind_of(root) != self.form:
+            kind = kind_of(root)
+            raise OutputError(
+                f"{page_file}: is {kind.upper()}, and all but its lines would be lost; give -f {kind}, or another -o"
+            )
 
 
 def form_for(output: str | None) -> Form:

@@ -308,6 +308,20 @@ def test_a_page_is_changed_in_place_only_where_that_is_asked_for(run: Run, descr
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("output", ["scans/page/p1.xml", "scans/page", "link.xml"])
+def test_a_page_is_not_replaced_by_one_of_the_other_kind(
+    run: Run, described: Path, tmp_path: Path, output: str
+) -> None:
+    """It would have nothing of the old one but its lines: no regions, no metadata, no styles."""
+    (tmp_path / "link.xml").symlink_to(described)
+    result = run("read", "scans/page/p1.xml", "-f", "alto", "-o", output, "--overwrite")
+    assert (result.exit_code, result.stderr) == (
+        1, "ocrnn: scans/page/p1.xml: is PAGE, and all but its lines would be lost; give -f page, or another -o\n"
+    )  # fmt: skip
+    assert described.read_text() == PAGE
+    assert run("read", "scans/page/p1.xml", "-f", "alto", "-o", "other.xml").exit_code == 0
+
+
 def test_what_a_page_lacks_is_named(run: Run, described: Path, tmp_path: Path) -> None:
     described.write_text(PAGE.replace("0,60 28,60 28,100 0,100", "0,60 28,60"))
     result = run("read", described, "-f", "page", "-o", "out", "--failures", "failed.tsv")
