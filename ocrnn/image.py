@@ -46,6 +46,9 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "TIFF", "GIF")
 
 _VIDEOS = frozenset((".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"))
 
+_HEAD = 16
+"""Bytes that tell what kind of video a file is."""
+
 _PILLOW_LIMIT = threading.Lock()
 
 
@@ -165,7 +168,10 @@ def load_lines(
         from PIL import Image
 
         if isinstance(source, Image.Image):
-            return [_to_grey(source)]
+            name = str(getattr(source, "filename", "") or "picture")
+            _check_size(name, *source.size, max_pixels)
+            with _naming(name):  # its pixels may still have to be read
+                return [_to_grey(source)]
     name, data = _bytes(source)
     grey = _plain(name, data, max_pixels)
     return _decode(name, data, max_pixels) if grey is None else [grey]
@@ -192,10 +198,12 @@ def load_frames(
 
 
 def _video(path: Path, max_pixels: int) -> list[Grey]:
-    head = _head(path)
+    head = _bytes(path, _HEAD)[1]
     # By what it begins with: the decoder also knows play lists, which name other files and the network.
     if not (head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:12]) == (b"RIFF", b"AVI ")):
         raise ImageError(f"{path}: not a video; give MP4, MOV, AVI, MKV or WebM")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # it would tell of a damaged one on standard error, itself
+    talks = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     film = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
     try:
         frames: list[Grey] = []
@@ -217,34 +225,34 @@ def _video(path: Path, max_pixels: int) -> list[Grey]:
             number += 1
     finally:
         film.release()
+        cv2.utils.logging.setLogLevel(talks)
     if not frames:
         raise ImageError(f"{path}: the video is damaged or of a kind that cannot be decoded; save it as MP4")
     return frames
 
 
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(16)
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file; check the path") from None
-    except OSError as fault:
-        raise ImageError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
-
-
-def _bytes(source: str | Path | bytes | BinaryIO) -> tuple[str, bytes]:
+def _bytes(source: str | Path | bytes | BinaryIO, most: int = -1) -> tuple[str, bytes]:
+    """What a source is called, and its bytes; of a path the first `most` where that is given."""
     if isinstance(source, bytes):
         name, data = "picture", source
     elif isinstance(source, (str, os.PathLike)):
         try:
             with open(source, "rb") as file:
-                name, data = str(source), file.read()
+                name, data = str(source), file.read(most)
         except FileNotFoundError:
             raise ImageError(f"{source}: no such file; check the path") from None
+        except ValueError:  # a NUL in it
+            raise ImageError(f"{str(source)!r}: no file has such a name; check the path") from None
         except OSError as fault:
             raise ImageError(f"{source}: cannot be read ({fault.strerror}); check the path and its rights") from None
     elif hasattr(source, "read"):
-        name, data = str(getattr(source, "name", "stdin")), source.read()
+        name = str(getattr(source, "name", "stdin"))
+        try:
+            data = source.read()
+        except (OSError, ValueError) as fault:  # text is decoded, which raises a ValueError
+            raise ImageError(f"{name}: cannot be read ({fault}); give a file that is open to read in binary") from None
+        if not isinstance(data, bytes):
+            raise ImageError(f"{name}: {type(data).__name__} comes of it; give a file that is open to read in binary")
     else:
         raise ImageError(
             f"{type(source).__name__}: not a picture; give a path, bytes, an open binary file, an array or a PIL image"
@@ -346,6 +354,8 @@ def _array_to_grey(array: npt.NDArray[Any], max_pixels: int) -> Grey:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (3, 4)) or array.size == 0:
         raise ImageError(f"an array of shape {shape} is not a picture; give (h, w), (h, w, 3) RGB or (h, w, 4) RGBA")
+    if array.dtype.kind not in "buif":
+        raise ImageError(f"an array of {array.dtype} is not a picture; give uint8, uint16, bool, or float in 0..1")
     if shape[0] * shape[1] > max_pixels:
         raise ImageError(
             f"an array of {shape[1]}x{shape[0]} pixels is over the limit of {max_pixels}; raise max_pixels"

@@ -17,7 +17,7 @@ from PIL import Image
 
 from ocrnn.errors import ImageError
 from ocrnn.folders import SUFFIXES
-from ocrnn.image import MAX_PIXELS, LineFormat, load_lines
+from ocrnn.image import MAX_PIXELS, LineFormat, load_frames, load_lines
 
 Grey = npt.NDArray[np.uint8]
 FORMAT = LineFormat()
@@ -178,6 +178,41 @@ def test_boolean_array() -> None:
 def test_arrays_that_are_no_picture(shape: tuple[int, ...]) -> None:
     with pytest.raises(ImageError, match=r"not a picture; give \(h, w\)"):
         load_lines(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [complex, object, "U3", "M8[s]"])
+def test_arrays_of_what_is_no_grey(dtype: Any) -> None:
+    with pytest.raises(ImageError, match=r"an array of .* is not a picture; give uint8, uint16, bool, or float"):
+        load_lines(np.zeros((4, 4)).astype(dtype) if dtype != "M8[s]" else np.zeros((4, 4), dtype))
+
+
+def test_what_a_pil_image_lacks_is_told_as_of_a_file(drawn: Grey, tmp_path: Path) -> None:
+    (tmp_path / "cut.png").write_bytes(packed(Image.fromarray(drawn), "PNG")[:300])
+    with (
+        Image.open(tmp_path / "cut.png") as picture,
+        pytest.raises(ImageError, match=r"cut\.png: the picture is damag"),
+    ):
+        load_lines(picture)
+    with pytest.raises(ImageError, match=rf"picture: {drawn.shape[1]}x48 pixels, over the limit of 99; raise"):
+        load_lines(Image.fromarray(drawn), max_pixels=99)
+
+
+def test_files_that_are_open_otherwise_are_refused(drawn: Grey, tmp_path: Path) -> None:
+    path = tmp_path / "line.png"
+    path.write_bytes(packed(Image.fromarray(drawn), "PNG"))
+    refused: list[Any] = [path.open(encoding="utf-8"), path.open(encoding="latin-1"), io.StringIO("text"), io.BytesIO()]
+    refused[-1].close()
+    refused.append((tmp_path / "new.png").open("wb"))
+    for file in refused:
+        with pytest.raises(ImageError, match="; give a file that is open to read in binary"):
+            load_lines(file)
+        file.close()
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    for name in ("a\0b.png", "a\0b.mp4"):
+        with pytest.raises(ImageError, match=r"^'a\\x00b.*': no file has such a name; check the path"):
+            load_frames(name)
 
 
 def test_nan_and_infinity_do_not_reach_the_line() -> None:

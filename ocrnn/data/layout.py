@@ -74,6 +74,8 @@ def read_layout(file: Path) -> Layout | Problem | None:
         data = file.read_bytes()
     except OSError as fault:
         return Problem(str(file), f"cannot be read ({fault.strerror})", "check its rights")
+    except ValueError:  # a NUL in it
+        return Problem(repr(str(file)), "no file has such a name", "check the path")
     root = parse(file, data)
     if root is None or isinstance(root, Problem):
         return root

@@ -25,7 +25,7 @@ from ocrnn.transcribe.prepared import Frames, Opener, Prepared
 from ocrnn.transcribe.result import Result
 from ocrnn.transcribe.scribe import Scribe
 from ocrnn.transcribe.second_looks import Read, SecondLooks
-from ocrnn.transcribe.source import Counted, Source, name_of
+from ocrnn.transcribe.source import Counted, Source, check_several, name_of
 from ocrnn.transcribe.turning import Turn
 from ocrnn.transcribe.views import in_doubt
 
@@ -176,6 +176,7 @@ class Reader:
 
         They may differ in size, and all of them are read, up to `MAX_FRAMES` of one that has several. None is turned.
         """
+        check_several(frames)
         shots = [shot for number, frame in enumerate(frames) for shot in self._opener.shots(number, frame)]
         if not shots:
             raise ImageError("a clip of no frames; give one at least")
@@ -206,6 +207,7 @@ class Reader:
         A picture that cannot be read is a Result with an ImageError and stops nothing.
         """
         at_least(1, batch_size=batch_size)
+        check_several(sources)
         return self._read_many(sources, batch_size)
 
     def read_sources(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[list[Result]]:

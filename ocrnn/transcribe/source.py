@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 import numpy as np
 
 from ocrnn.data.samples import Sample
+from ocrnn.errors import UsageError
 from ocrnn.folders import is_page_file
 from ocrnn.image import Grey
 
@@ -36,6 +37,12 @@ def name_of(source: Source) -> str:
     if hasattr(source, "read"):
         return str(getattr(source, "name", "stdin"))
     return str(getattr(source, "filename", "") or "picture")
+
+
+def check_several(sources: Iterable[Source]) -> None:
+    """Refuse one path, or the bytes of one file, where several sources belong: it would be taken letter by letter."""
+    if isinstance(sources, (str, bytes)):
+        raise UsageError(f"{name_of(sources)}: is one source and no list of them; give [source], or use read_pages")
 
 
 def is_page(source: Source) -> bool:

@@ -322,6 +322,14 @@ def test_a_page_is_not_replaced_by_one_of_the_other_kind(
     assert run("read", "scans/page/p1.xml", "-f", "alto", "-o", "other.xml").exit_code == 0
 
 
+def test_a_damaged_video_is_one_line(start: Start, bars_file: str, tmp_path: Path) -> None:
+    """What decodes it has much to say of its own, in the first process that asks for it."""
+    (tmp_path / "cut.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
+    done = start("read", "cut.mp4", "-m", bars_file)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert done.stderr.startswith(b"ocrnn: cut.mp4: the video is damaged")
+
+
 def test_what_a_page_lacks_is_named(run: Run, described: Path, tmp_path: Path) -> None:
     described.write_text(PAGE.replace("0,60 28,60 28,100 0,100", "0,60 28,60"))
     result = run("read", described, "-f", "page", "-o", "out", "--failures", "failed.tsv")

@@ -158,6 +158,26 @@ def test_bad_pictures_stop_nothing(bars: Bars, tmp_path: Path) -> None:
     assert "--max-pixels" in str(results[9].outcome)
 
 
+def test_no_source_of_another_kind_stops_the_rest(bars: Bars, tmp_path: Path) -> None:
+    good = bars.save(tmp_path / "good.png", "42")
+    (tmp_path / "cut.png").write_bytes(Path(good).read_bytes()[:80])
+    odd: list[Any] = [None, 7, "", "a\0b.png", "a\0b.xml", io.StringIO("text")]
+    odd += [np.zeros((4, 4), object), np.zeros((4, 4), complex), Image.open(tmp_path / "cut.png")]
+    results = list(Reader(bars).read_many([source for each in odd for source in (each, good)]))
+    assert [text(result) for result in results[1::2]] == ["42"] * len(odd)
+    assert all(isinstance(result.outcome, ImageError) for result in results[::2])
+    odd[-1].close()
+
+
+def test_one_source_is_no_list_of_them(bars: Bars, tmp_path: Path) -> None:
+    path = bars.save(tmp_path / "good.png", "42")
+    for one in (path, Path(path).read_bytes()):
+        with pytest.raises(UsageError, match=r"is one source and no list of them; give \[source\], or use read_pages"):
+            Reader(bars).read_many(one)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="is one source"):
+            Reader(bars).read_clip(one)  # type: ignore[arg-type]
+
+
 def test_a_line_of_100_000_pixels_is_read_or_refused_by_the_limit(bars: Bars) -> None:
     wide = np.pad(bars.draw("0123456789" * 50), ((0, 0), (0, 93_996)), constant_values=255)
     assert wide.shape == (40, 100_000)
