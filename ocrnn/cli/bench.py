@@ -7,13 +7,15 @@ import json
 import statistics
 import tempfile
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ocrnn.cli import options
-from ocrnn.errors import UsageError
+from ocrnn.errors import BenchError, ImageError, UsageError
+from ocrnn.folders import is_page_file
 
 if TYPE_CHECKING:
     from ocrnn.bench.folder import Figures
@@ -58,7 +60,9 @@ def command(
     found = find(paths)
     for path, reason in found.problems:
         raise UsageError(f"{path}: {reason}")
-    given = [Path(picture.path) for picture in found.pictures if picture.member is None]
+    # A page would be copied without its picture.
+    own = (picture.path for picture in found.pictures if picture.member is None and not is_page_file(picture.path))
+    given = list(map(Path, own))
     if paths and not given:
         raise UsageError(f"{', '.join(paths)}: holds no pictures that are files; give a folder that does")
     cores = jobs or free_cores()
@@ -68,8 +72,14 @@ def command(
         pictures = gathered(given[:lines], place, times)[:lines] if given else draw(place, lines)
         for extra in set(place.iterdir()) - set(pictures):
             extra.unlink()
-        latency = _latency(model, device, pictures[:100])
-        figures = compare(installed(model, device), pictures, cores=cores, rounds=rounds)
+        try:
+            latency = _latency(model, device, pictures[:100])
+            figures = compare(installed(model, device), pictures, cores=cores, rounds=rounds)
+        except (BenchError, ImageError) as error:
+            reason = str(error)
+            for copy, original in zip(pictures, cycle(given)):
+                reason = reason.replace(str(copy), str(original))
+            raise type(error)(reason) from None
     kind = "given" if given else "drawn"
     if as_json:
         told = {"lines": lines, "pictures": kind, "cores": cores, "rounds": rounds, "one_line_ms": latency}

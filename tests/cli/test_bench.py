@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
@@ -42,6 +44,21 @@ def test_pictures_that_are_given(
     assert first.startswith("7 given lines, 1 cores, median of 1; one line takes ")
     assert head.split()[0] == "lines/s"
     assert row.startswith("ocrnn ")
+
+
+@pytest.mark.parametrize("good", [0, 101])
+def test_a_bad_picture_is_named_and_not_its_copy(
+    start: Callable[..., subprocess.CompletedProcess[bytes]], bars: Bars, bars_file: str, tmp_path: Path, good: int
+) -> None:
+    """Where one line is timed, and behind that, where folders are."""
+    for number in range(good):
+        bars.save(tmp_path / f"in/{number}.png", str(number))
+    (tmp_path / "in").mkdir(exist_ok=True)
+    (tmp_path / "in/bad.png").write_bytes(b"no picture")
+    (tmp_path / "in/a.xml").write_text("<PcGts xmlns='PAGE/gts/pagecontent/2019-07-15'><Page/></PcGts>")
+    run = start("bench", "in", "--lines", f"{good + 1}", "--rounds", "1", "-j", "1", "-m", bars_file, env=ALONE)
+    assert run.returncode == 2
+    assert b"in/bad.png: not a picture; give PNG" in run.stderr and run.stderr.count(b"\n") == 1
 
 
 def test_nothing_to_measure_with_is_one_line(start: Callable[..., subprocess.CompletedProcess[bytes]]) -> None:
