@@ -23,6 +23,9 @@ from ocrnn.storage import drop_drafts
 FAILED, MISUSED, MODEL_UNUSABLE, NOTHING_TO_READ, INTERRUPTED = 1, 2, 3, 4, 130
 """Exit statuses beside 0: some lines failed, wrong use or unwritable output, bad model, no picture, Ctrl-C."""
 
+_TERMINATED = 128 + signal.SIGTERM
+"""Status that shells show for what SIGTERM ended."""
+
 _STATUSES: dict[type[OcrnnError], int] = {ModelError: MODEL_UNUSABLE, TrainingError: FAILED}
 
 COMMANDS = {
@@ -172,6 +175,8 @@ def main() -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
         signal.signal(signal.SIGINT, _interrupt)
+    if os.name != "nt" and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         program(prog_name="ocrnn")
     except SystemExit as end:
@@ -192,6 +197,12 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End what is being done as Ctrl-C does: it is how Slurm, Kubernetes and systems that shut down ask for it."""
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(_TERMINATED)
+
+
 def _end(end: SystemExit) -> NoReturn:
     """End the process and leave nothing half done behind.
 
@@ -199,6 +210,9 @@ def _end(end: SystemExit) -> NoReturn:
     down with an abort: where a line is still being read, the process ends without that.
     """
     drop_drafts()
+    if end.code == _TERMINATED:  # whoever sent the signal is to see that it was what ended the process
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
     if threading.active_count() > 1:
         from ocrnn.transcribe.pipeline import is_anyone_left
 

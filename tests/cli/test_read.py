@@ -1035,6 +1035,20 @@ def test_an_interrupt_loses_nothing_that_is_done(
 
 
 @no_windows
+@pytest.mark.parametrize("output", [["-o", "out"], ["-o", "all.txt"], ["-f", "json"]])
+def test_a_run_that_is_asked_to_end_leaves_no_half_file(
+    root: Path, bars: Bars, bars_file: str, tmp_path: Path, output: list[str]
+) -> None:
+    status, out, _ = stopped(root, bars, bars_file, tmp_path, output, signal.SIGTERM)
+    assert status == -signal.SIGTERM
+    assert (tmp_path / "failed.tsv").read_text().count("\n") == 1
+    left = {path.name for path in tmp_path.iterdir()} - {"in", "failed.tsv", "out"}
+    assert not left
+    if output == ["-f", "json"]:
+        assert [item["text"] for item in json.loads(out)] == ["1", "2"]
+
+
+@no_windows
 def test_a_killed_run_goes_on_where_it_was(
     root: Path, bars: Bars, bars_file: str, tmp_path: Path, start: Start
 ) -> None:
