@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,18 @@ Option = Callable[[Decorated], Decorated]
 
 ANY_PATH = click.Path(readable=False)
 """A path that is looked at where it is opened: click itself would end a run over the first of many it may not read."""
+
+
+class Number(click.FloatRange):
+    """A number in a range; nan, which is in every range since nothing is beyond it, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Take a text as a number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
 
 model: Option[Any] = click.option(
     "-m",
@@ -51,7 +64,7 @@ lexicon: Option[Any] = click.option(
 )
 lexicon_cost: Option[Any] = click.option(
     "--lexicon-cost",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="X",
     help="How much surer the picture has to be of a word that is not in the lexicon: e to the X times; inf forbids "
     "such words.  [default: 4]",
@@ -67,7 +80,7 @@ lm: Option[Any] = click.option(
 )
 lm_weight: Option[Any] = click.option(
     "--lm-weight",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="X",
     help="How much the language counts, the picture counting 1.  [default: 0.3]",
 )
@@ -107,7 +120,7 @@ device: Option[Any] = click.option(
 )
 val_split: Option[Any] = click.option(
     "--val-split",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     default=0.1,
     show_default=True,
     metavar="P",

@@ -95,7 +95,7 @@ _EMPTY = "standard input is empty; send a picture, or a path on each line"
 )
 @click.option(
     "--min-conf",
-    type=click.FloatRange(0, 1),
+    type=options.Number(0, 1),
     metavar="P",
     help="List lines of less confidence, 0 to 1, than this; belongs to --review.  [default: 0.95]",
 )

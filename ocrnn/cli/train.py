@@ -88,7 +88,7 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
 )
 @click.option(
     "--rehearse",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=options.Number(0, 1, max_open=True),
     default=0.0,
     metavar="P",
     help="Share of lines drawn as the --from model knows them, so that it does not forget; 0.2 is a fair one.  "
@@ -118,7 +118,7 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="[default: 60, or as many as --minutes allow]")
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Number(min=0, min_open=True),
     metavar="M",
     help="Time to learn for; what is read before and after it comes on top.",
 )
@@ -132,7 +132,7 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
 )
 @click.option(
     "--lr",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Number(min=0, min_open=True),
     metavar="X",
     help="Highest learning rate.  [default: 0.002; 0.001 with --from; 0.0005 for a paper network]",
 )

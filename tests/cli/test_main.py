@@ -154,6 +154,8 @@ def test_version(run: Run) -> None:
         ("read x.png -m", "option '-m' requires an argument", "`ocrnn read --help`"),
         ("data split .", "missing option '-o' / '--output'", "`ocrnn data split --help`"),
         ("data cut", "no such command 'cut'", "`ocrnn data --help`"),
+        ("read x.png --review y.tsv --min-conf nan", "'--min-conf': 'nan' is not a number", "`ocrnn read --help`"),
+        ("train --data . --minutes nan", "'--minutes': 'nan' is not a number", "`ocrnn train --help`"),
         ("check nowhere", "'DIR...': path 'nowhere' does not exist", "`ocrnn check --help`"),
     ],
 )
