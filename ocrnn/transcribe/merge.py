@@ -187,7 +187,8 @@ def _path_of(file: Path, number: int, record: bytes) -> str:
         except (ValueError, TypeError, KeyError):
             path = None
     elif ending == ".csv":
-        path = next(csv.reader(io.StringIO(text, newline="")), [None])[0]
+        cells = next(csv.reader(io.StringIO(text, newline="")), [])
+        path = cells[0] if len(cells) > 1 else None
     else:
         path, tab, _ = text.partition("\t")
         path = path if tab else None

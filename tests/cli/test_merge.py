@@ -107,6 +107,7 @@ def test_tables(run: Run, folder: Path) -> None:
         (["a-1-of-2.tsv", "./a-1-of-2.tsv", "-o", "x.tsv"], "share 1/2: given twice"),
         (["cut.tsv", "-o", "x.tsv"], "cut.tsv:2: the last line is cut off"),
         (["foreign.txt", "-o", "x.txt"], "foreign.txt:1: no path stands there"),
+        (["foreign.csv", "-o", "x.csv"], "foreign.csv:1: no path stands there"),
         (["foreign.jsonl", "-o", "x.jsonl"], "foreign.jsonl:1: no path stands there"),
     ],
 )
@@ -115,6 +116,7 @@ def test_what_cannot_be_put_together_is_one_line(run: Run, tmp_path: Path, argum
         (tmp_path / name).write_text("path\ttext\tconfidence\nx.png\t1\t0.5\n")
     (tmp_path / "cut.tsv").write_text("path\ttext\tconfidence\nx.png\t1")
     (tmp_path / "foreign.txt").write_text("hello\n")
+    (tmp_path / "foreign.csv").write_text("hello\r\n")
     (tmp_path / "foreign.jsonl").write_text("[1]\n")
     result = run("merge", *arguments)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
