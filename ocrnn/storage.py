@@ -27,8 +27,9 @@ def whole_file(path: str | Path, *, durable: bool = False) -> Iterator[Callable[
     are written as they are. With `durable` the bytes are on the disk before the name is theirs: slow, for what took
     hours to make. Raises OutputError where the disk refuses, with the OSError as its cause.
     """
-    place = Path(os.path.realpath(path))  # a link stays a link, and its target is replaced
-    special = _is_special(place)
+    special = _is_special(Path(path))
+    # A link stays a link, and its target is replaced; /dev/stdout leads to a pipe that has no name of its own.
+    place = Path(path) if special else Path(os.path.realpath(path))
     with nullcontext(place) if special else _draft_of(place) as draft:
         with refusals(path):
             stream = open(draft, "wb" if special else "xb")  # noqa: SIM115 - closed below, where its faults are ours
@@ -114,9 +115,9 @@ def check_empty(folder: str | Path) -> None:
 
 def check_place(path: str | Path) -> None:
     """See that `whole_file` could write here, before any work is done for it; OutputError if not."""
-    place = Path(os.path.realpath(path))
-    if _is_special(place):
+    if _is_special(Path(path)):
         return
+    place = Path(os.path.realpath(path))
     with refusals(path):
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

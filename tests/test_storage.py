@@ -57,6 +57,17 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs names for open pipes")
+def test_an_open_pipe_is_written_as_it_is() -> None:
+    """As `-o /dev/stdout | less` and `--failures >(mail me)` have it."""
+    reading, writing = os.pipe()
+    check_place(f"/dev/fd/{writing}")
+    write(Path(f"/dev/fd/{writing}"), b"text")
+    os.close(writing)
+    with open(reading, "rb") as stream:
+        assert stream.read() == b"text"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_device_is_written_as_it_is() -> None:
     with pytest.raises(OutputError, match="No space left on device"):
