@@ -252,8 +252,10 @@ def command(
 
     found = find(paths, listed=listed)
     pictures: Sequence[Picture] = found.pictures
-    # A picture that was named itself, not found in a folder, a list or a tar, needs no path before its text.
-    alone = len(paths) == len(pictures) == 1 and not listed and not os.path.isdir(paths[0]) and not pictures[0].member
+    # A picture that was named itself, not found in a folder, a list or a tar, needs no path before its text; in a share
+    # it does, for shares are put together by their paths.
+    alone = len(paths) == len(pictures) == 1 and share is None
+    alone = alone and not listed and not os.path.isdir(paths[0]) and not pictures[0].member
     account = Account(quiet=quiet, verbose=verbose, alone=alone)
     if share is None or share.number == 1:  # the first share tells what leads nowhere
         empty = [(STDIN, _EMPTY)] if listed == [] and len(paths) > 1 else []

@@ -48,6 +48,14 @@ def test_empty_shares_count_as_there(run: Run, folder: Path) -> None:
     assert len(json.loads((folder / "all.json").read_text("utf-8"))) == len(list((folder / "in").iterdir()))
 
 
+def test_shares_of_one_picture_are_put_together_too(run: Run, folder: Path) -> None:
+    for number in (1, 2):
+        assert run("read", "in/1.png", "--shard", f"{number}/2", "-o", "all.txt").exit_code == 0
+    assert run("merge", "all-1-of-2.txt", "all-2-of-2.txt", "-o", "all.txt").exit_code == 0
+    text = run("read", "in/1.png").stdout
+    assert (folder / "all.txt").read_text() == f"in/1.png\t{text}"
+
+
 def test_a_missing_share_is_named_and_the_rest_written(run: Run, folder: Path) -> None:
     parts = shares(run, "all.tsv", "tsv")
     result = run("merge", parts[2], parts[0], "-o", "all.tsv")
