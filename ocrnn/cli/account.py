@@ -116,8 +116,8 @@ class Account:
 
 
 def _without(name: str, told: str) -> str:
-    """What is told of a picture or page, without its name, and without the number of a line that may be behind it."""
-    return re.sub("^(?:[0-9]+:)? *", "", told[len(name) + 1 :]) if told.startswith(f"{name}:") else told
+    """What is told of a picture or page, without its name; the number of a line that may be behind it stays."""
+    return re.sub("^([0-9]+):", r"line \1:", told[len(name) + 1 :]).lstrip() if told.startswith(f"{name}:") else told
 
 
 def are_failures(beginning: bytes) -> bool:

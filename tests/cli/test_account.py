@@ -34,13 +34,11 @@ def test_what_is_no_picture_on_standard_input_may_have_been_a_list() -> None:
     assert account.failed == [("-", "not a picture, or a list of paths in UTF-8, one on each line")]
 
 
-@pytest.mark.parametrize("place", ["in/x.xml: ", "in/x.xml:39: ", "in/x.xml:"])
-def test_a_page_is_named_once(place: str) -> None:
+@pytest.mark.parametrize(("place", "line"), [("in/x.xml: ", ""), ("in/x.xml:39: ", "line 39: "), ("", "")])
+def test_a_page_is_named_once(place: str, line: str) -> None:
     account = Account(quiet=True, verbose=False, alone=True)
-    account.unreadable(
-        Picture("in/x.xml"), [Result(0, "in/x.xml", 1, 1, ImageError(f"{place}not XML (line 39); mend"))]
-    )
-    assert account.failed == [("in/x.xml", "not XML (line 39); mend")]
+    account.unreadable(Picture("in/x.xml"), [Result(0, "in/x.xml", 1, 1, ImageError(f"{place}not XML; mend it"))])
+    assert account.failed == [("in/x.xml", f"{line}not XML; mend it")]
 
 
 @pytest.mark.parametrize(
