@@ -35,7 +35,7 @@ def second_look(
     if not (spec.doubt or spec.word_doubt):
         return spec, 0
     taken = evenly(samples, most)
-    fitted = dataclasses.replace(spec, language="")
+    fitted = dataclasses.replace(spec, language_weight=0.0)
     first = _read(_Told(dataclasses.replace(fitted, doubt=0.0, word_doubt=0.0), model), taken, jobs)
     before = list(zip(taken, first, strict=True))
     for _ in range(_PASSES):

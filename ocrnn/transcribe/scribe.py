@@ -98,11 +98,12 @@ class Scribe:
         for look, its, table in zip(looks, texts, tables, strict=True):
             # Views of one picture wash nothing out: mixing their texts gains a hundredth, in twice the time.
             agreed = clips.agreed(look.lines, its, table, mix=False)
-            if language is None:
-                logp = look.power * agreed.logp
-            else:
+            if language is not None:
                 scores = {text: _BELIEF * score(language, text) for text in agreed.shares}
                 logp = clips.in_language(agreed, look.power, scores)
+            else:
+                # Of a model whose language keeps silent the power is that of the mean: Bayes' rule goes on from it.
+                logp = look.power * (agreed.mean_logp if self._spec.language else agreed.logp)
             readings.append(self._fused(look.pages, look.lines, agreed, logp, fits=bool(its)))
         return readings
 
@@ -131,7 +132,8 @@ class Scribe:
 
     @cached_property
     def _language(self) -> Language | None:
-        return own_language(self._spec) if self._search.guide is None and self._spec.language else None
+        spoken = self._search.guide is None and self._spec.language and self._spec.language_weight
+        return own_language(self._spec) if spoken else None
 
     def _reading(
         self, log_probs: LogProbs, decoded: Decoded, words: Sequence[tuple[Part, float]], page: Prepared
