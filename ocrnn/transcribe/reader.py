@@ -200,7 +200,7 @@ class Reader:
     def read_many(self, sources: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
         """Read any number of pictures in flat memory; results come in the order of the sources, page by page.
 
-        Sources are drawn a few at a time, so that the first result is soon there, then up to 32 batches, and each
+        Sources are drawn a few at a time, so that the first result is soon there, then up to 24 batches, and each
         lot is opened, prepared, read and decoded by one of the reader's jobs while others do the same with the next.
         Only lines of equal width are convolved together and none is padded, so that a line reads the same alone and in
         company.
