@@ -3,7 +3,8 @@
 Where a character stands in the frames of the network differs from picture to picture, and in each another one is washed
 out. So it is not frames that are averaged but what they make of a text: its log-probability is a sum over every
 alignment (Graves 2006), and the mean of it over all pictures, the sure ones counting more, says how well the text fits.
-Frames warped onto one another and then averaged were tried, and read worse than the surest picture alone.
+Frames of the network warped onto one another and then averaged were tried, and read worse than the surest picture
+alone; pictures laid upon one another read better, and join the others (`stacking`).
 """
 
 from __future__ import annotations
