@@ -40,7 +40,8 @@ _MOST_LINES = 256  # more change the scales no further
 @click.option(
     "--fp16",
     is_flag=True,
-    help="In numbers of 16 bits: half of the size, for a GPU; a processor takes a little longer with them.",
+    help="In numbers of 16 bits, for a GPU: half of the size, but for further networks that are there; a processor "
+    "takes a little longer with them.",
 )
 @click.option(
     "--data",
