@@ -1,7 +1,8 @@
 """Gather the texts that a shipped model was trained with: `python -m training.texts -o texts`.
 
 Writes one file for each language, one sentence a line, in Unicode form NFC, each sentence once; and mul.txt with lines
-as they stand on forms, receipts and letter heads, made up here with the help of faker. Sentences come from public
+as they stand on forms, receipts and letter heads, made up here with the help of faker; la.txt is strung together of the
+words of a lexicon. The other sentences come from public
 packages (SOURCES), and with --bundle from a folder of ready-made files called after their language: de.txt,
 de-novels.txt. The folder it writes is what `--texts` takes.
 """
@@ -21,9 +22,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
+from training import latinity
 from training.packages import Source, fetch, files
 
 LANGUAGES = ("cs", "de", "en", "es", "fr", "it", "nl", "pl", "pt", "sv")
+COLLATINUS = "collatinus"
+"""Package whose lexicon Latin is made of, in so many sentences."""
+LATIN = 40_000
 SHORTEST, LONGEST = 12, 400
 """Characters of a sentence; shorter ones are headings and exclamations, longer ones lists that lost their form."""
 
@@ -58,6 +63,10 @@ def main() -> None:
         share = min(1.0, given.most / max(1, sum(map(len, lines))))
         chosen = random.Random(0)
         write(given.output / f"{language}.txt", [line for line in lines if chosen.random() < share])
+    if given.only is None or COLLATINUS in given.only:
+        archive = fetch("debian", COLLATINUS, "", given.downloads.absolute())
+        data = {path.name: content.decode() for path, content in files(archive) if path.suffix == ".la"}
+        write(given.output / "la.txt", latinity.sentences(data["lemmes.la"], data["modeles.la"], LATIN))
     if given.documents:
         write(given.output / "mul.txt", documents(given.documents))
 

@@ -22,6 +22,9 @@ from ocrnn.errors import UsageError
 _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 OTHER_SCRIPT = "other-script"
 """Category of the faces that draw what a model is to leave unread."""
+STROKED = {"ã": "a", "ẽ": "e", "õ": "o", "ũ": "u"}
+"""Letters under the stroke of early printers, for an n or m left out, and the letter that a stroke is drawn above where
+a face has no glyph for both: few have."""
 _ABSENT = "\U0010ffff"
 """A noncharacter, which no face has: it draws as .notdef."""
 
@@ -55,8 +58,8 @@ class Face:
     capitals: bool = False
 
     def draws(self, text: str) -> bool:
-        """Tell whether every character but the space has a glyph here."""
-        return all(c in self.characters or c == " " for c in text)
+        """Tell whether every character but the space has a glyph here, or one that lacks but its stroke."""
+        return all(c in self.characters or c == " " or STROKED.get(c) in self.characters for c in text)
 
 
 def open_faces(folder: Path, characters: str) -> tuple[Face, ...]:

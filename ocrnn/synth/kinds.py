@@ -26,13 +26,13 @@ class Kind:
 
 KINDS = (
     Kind("print", 0.09, _TEXT_FACES),
-    Kind("book", 0.1, ("old-style", "old-style", "serif"), ("en", "fr", "es", "fr", "es", "it", "de", "pt")),
+    Kind("book", 0.1, ("old-style", "old-style", "serif"), ("en", "fr", "es", "fr", "es", "it", "de", "pt", "la")),
     Kind("fraktur", 0.03, ("blackletter",), ("de",)),
-    Kind("incunable", 0.015, ("blackletter",), ("en", "fr", "it", "es")),
+    Kind("incunable", 0.03, ("incunable", "incunable", "blackletter"), ("la", "la", "de", "fr", "it", "es", "nl")),
     Kind("typewriter", 0.07, ("typewriter", "typewriter", "mono"), ("fr", "fr", "en", "de")),
     Kind("receipt", 0.185, ("receipt-pixel", "mono", "mono", "condensed", "sans", "ocr-mrz", "typewriter")),
     Kind("form", 0.16, ("sans", "serif", "sans", "typewriter", "condensed", "mono", "sans", "handwriting")),
-    Kind("word", 0.18, _ANY_FACES, ("en", "en", *_MODERN)),
+    Kind("word", 0.165, _ANY_FACES, ("en", "en", *_MODERN)),
     Kind("plate", 0.015, ("signage-plates", "condensed", "sans", "stencil")),
     Kind("card", 0.015, ("ocr-mrz", "mono", "sans")),
     Kind("captcha", 0.08, _ANY_FACES),

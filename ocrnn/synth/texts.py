@@ -117,15 +117,20 @@ def vary(text: str, rng: np.random.Generator) -> str:
 
 
 def early(text: str, rng: np.random.Generator) -> str:
-    """As printers spelled it until 1650 or so: v begins words, u stands within, i for j, at times a stroke for n."""
+    """As printers spelled it until 1650 or so: v begins words, u stands within, i for j, at times a stroke for n or m.
+
+    The earliest had no comma: a slash or a point stood for it.
+    """
     text = re.sub(r"\Bv", "u", re.sub(r"\bu", "v", text.replace("U", "V"))).replace("j", "i").replace("J", "I")
     if rng.random() < 0.3:
         stroked = {"a": "ã", "o": "õ", "e": "ẽ", "u": "ũ"}
         text = re.sub(
-            r"([aoeu])[nm](?=[bcdfgpqst])",
+            r"([aoeu])[nm](?=[bcdfgpqst]|\b)",
             lambda found: stroked[found.group(1)] if rng.random() < 0.5 else found.group(),
             text,
         )
+    if rng.random() < 0.5:
+        text = re.sub(r"[,;]", (" /", "/", ".", ":")[rng.integers(4)], text)
     return with_long_s(text)
 
 

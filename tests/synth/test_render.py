@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,23 @@ def test_space_width(face: Face) -> None:
     narrow, wide = (draw("a a", face, Setting(40, space=space), rng(1)) for space in (1, 3))
     blank = ImageFont.truetype(face.path, 40, layout_engine=ImageFont.Layout.BASIC).getlength(" ")
     assert wide.shape[1] - narrow.shape[1] == pytest.approx(2 * blank, abs=2)
+
+
+def test_a_stroke_is_drawn_where_the_face_has_none(face: Face) -> None:
+    """The same letter, and above it ink that it does not have without."""
+    assert not face.draws("ẽ")
+    bare = dataclasses.replace(face, characters=face.characters | {"e"})
+    assert bare.draws("aẽ")
+    plain, stroked = draw("aeea", bare, Setting(40), rng()), draw("aẽea", bare, Setting(40), rng())
+    added = (stroked - plain) > 0.5
+    assert plain.shape == stroked.shape
+    assert not ((plain - stroked) > 0.5).any()
+    rows, columns = np.nonzero(added)
+    top = np.flatnonzero(plain.max(1) > 0.5)[0]
+    assert len(rows)
+    assert rows.max() < top, "above the letters"
+    # The second of four letters that are about as wide.
+    assert 0.2 * plain.shape[1] < columns.min() < columns.max() < 0.55 * plain.shape[1]
 
 
 def test_letters_jump_turn_and_fade(face: Face) -> None:

@@ -108,10 +108,15 @@ def test_variants() -> None:
 
 
 def test_early_spelling() -> None:
-    assert early("une vive oeuvre, jeu", np.random.default_rng(1)) == "vne viue oeuure, ieu"
+    assert early("une vive oeuvre jeu", np.random.default_rng(1)) == "vne viue oeuure ieu"
     assert early("Until JUDAS has", np.random.default_rng(1)) == "Vntil IVDAS has"
     assert {early("commande", rng) for rng in rngs()} == {"commande", "commãde"}
+    assert {early("tum", rng) for rng in rngs()} == {"tum", "tũ"}
     assert {early("animal", rng) for rng in rngs()} == {"animal"}
+
+
+def test_the_earliest_printers_had_no_comma() -> None:
+    assert {early("et, ad", rng) for rng in rngs(40)} == {"et, ad", "et / ad", "et/ ad", "et. ad", "et: ad"}
 
 
 def test_long_s() -> None:
