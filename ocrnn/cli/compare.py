@@ -66,8 +66,9 @@ def command(
     """Compare two models, A and B, on the same labelled lines; each is a shipped name or a model file.
 
     Rates are those of `ocrnn eval`, folded. The lines are drawn anew two thousand times, each with what both models
-    read in it: the interval is that of the difference, and a difference counts as proven where it leaves out 0. Lines
-    of one page err together, so for pages a proof is weaker than it says.
+    read in it: the interval is that of the difference. A difference counts as proven where it leaves out 0, and where
+    a coin that says of each line which model read what makes as large a one in fewer than 5 of 100 throws: six lines
+    at least have to differ. Lines of one page err together, so for pages a proof is weaker than it says.
 
     Below stand the confusions that one model has more often than the other, and the lines that B reads worse and
     better than A, the largest difference first. How fast each model was is on standard error.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, product
 
 import numpy as np
+import numpy.typing as npt
 
 from ocrnn.evaluation.score import Evaluation, ReadSample, evaluate
 from ocrnn.metrics import distance, fold
 
 RESAMPLES = 2000
+_SELDOM = 0.05
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Difference:
     `low` to `high` is the 95 % interval of the gap from drawing the lines anew, each with what both models made of it
     (the paired bootstrap, as Bisani and Ney 2004 use it).
     `better` is the share of these drawings in which the second has the lower rate, those in which both are equal
-    counted half.
+    counted half. `by_chance` is how often the gap is as large either way where a coin says of each line which model
+    read what (approximate randomisation, Noreen 1989).
     """
 
     first: float
@@ -28,6 +32,7 @@ class Difference:
     low: float
     high: float
     better: float
+    by_chance: float
 
     @property
     def gap(self) -> float:
@@ -36,8 +41,12 @@ class Difference:
 
     @property
     def proven(self) -> bool:
-        """Tell whether chance in the choice of lines is no likely reason: the interval leaves 0 out."""
-        return self.low > 0 or self.high < 0
+        """Tell whether chance is no likely reason: the interval leaves 0 out, and a coin seldom makes so large a gap.
+
+        The interval alone calls the best of one line, or of four that differ, proven: where two equal readers differ in
+        four to twenty lines it does so in 5 to 13 of 100 sets.
+        """
+        return (self.low > 0 or self.high < 0) and self.by_chance < _SELDOM
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,18 @@ def _difference(
     low, high = np.percentile(gaps, (2.5, 97.5))
     whole = max(1, int(of.sum()))
     better = float((gaps < 0).mean() + (gaps == 0).mean() / 2)
-    return Difference(int(before.sum()) / whole, int(after.sum()) / whole, float(low), float(high), better)
+    by_chance = _by_chance((after - before)[after != before], resamples, rng)
+    return Difference(int(before.sum()) / whole, int(after.sum()) / whole, float(low), float(high), better, by_chance)
+
+
+def _by_chance(gaps: npt.NDArray[np.int64], throws: int, rng: np.random.Generator) -> float:
+    """How often gaps of lines sum to as much, either way, where a coin gives each its sign: all falls, or `throws`."""
+    falls: Iterable[npt.ArrayLike] = product((-1, 1), repeat=len(gaps))
+    if 2 ** len(gaps) > throws:
+        # As it was read is one way that the coins may fall: without it 0 could come out.
+        falls = chain([[1] * len(gaps)], (rng.choice((-1, 1), len(gaps)) for _ in range(throws)))
+    sums = np.array([int(gaps @ np.array(fall, int)) for fall in falls])
+    return float((abs(sums) >= abs(gaps.sum())).mean())
 
 
 def _changes(first: Evaluation, second: Evaluation) -> tuple[Change, ...]:

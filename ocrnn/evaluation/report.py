@@ -191,7 +191,7 @@ def comparison_text(comparison: Comparison, worst: int) -> str:
     characters wrong      33.33 %    0.00 %    -33.33   -50.00 to 0.00
     words wrong           50.00 %    0.00 %    -50.00   -100.00 to 0.00
     lines wrong           50.00 %    0.00 %    -50.00
-    No difference is proven: B has fewer characters wrong in 87.5 % of the drawings
+    No difference is proven: B has fewer characters wrong in 87.5 % of the drawings; chance does as much in 100.0 %
     B reads 1 line better and 0 worse; both read 1 with the same text
     <BLANKLINE>
     label  read      A      B
@@ -271,7 +271,10 @@ def verdict(cer: Difference) -> str:
     if cer.low == cer.high == 0:
         return "No difference: both have as many characters wrong in each line"
     name, share = ("B", cer.better) if cer.better >= 0.5 else ("A", 1 - cer.better)
-    told = f"{name} has fewer characters wrong in {100 * share:.1f} % of the drawings"
+    told = (
+        f"{name} has fewer characters wrong in {100 * share:.1f} % of the drawings; "
+        f"chance does as much in {100 * cer.by_chance:.1f} %"
+    )
     return f"{name} reads better: {told[0].upper() + told[1:]}" if cer.proven else f"No difference is proven: {told}"
 
 

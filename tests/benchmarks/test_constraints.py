@@ -54,6 +54,6 @@ def test_lines_are_picked_by_the_pattern_that_they_are_read_with(
 
 
 def test_a_row_says_what_is_proven(script: ModuleType) -> None:
-    shown = script.row("dev/receipts", "amounts --regex", "words", 90, Difference(0.15, 0.05, -0.15, -0.05, 1.0))
+    shown = script.row("dev/receipts", "amounts --regex", "words", 90, Difference(0.15, 0.05, -0.15, -0.05, 1.0, 0.01))
     assert shown == ["dev/receipts", "90 amounts --regex", "words", "15.00", "5.00", "**-10.00 (-15.00 to -5.00)**"]
-    assert script.row("x", "y", "z", 1, Difference(0.1, 0.1, -0.1, 0.2, 0.5))[-1] == "+0.00 (-10.00 to +20.00)"
+    assert script.row("x", "y", "z", 1, Difference(0.1, 0.1, -0.1, 0.2, 0.5, 0.9))[-1] == "+0.00 (-10.00 to +20.00)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import pytest
 
 from ocrnn.evaluation.compare import Change, compare
@@ -48,6 +50,22 @@ def test_chance_is_told_from_what_is_more_than_chance(more: int, proven: bool) -
     assert compare(coins(list(range(20))), coins(list(range(20, 40 + more)))).cer.proven == proven
     same = compare(coins([1, 2]), coins([1, 2]))
     assert not same.cer.proven and same.cer.better == 0.5 and same.won == same.lost == ()
+
+
+@pytest.mark.parametrize(("lines", "differing"), [(1, 1), (3, 3), (400, 4), (400, 5), (400, 6)])
+def test_few_lines_prove_nothing(lines: int, differing: int) -> None:
+    """Of k lines, all read better by one model, a coin makes as much in 2 of 2^k throws: fewer than 5 % from six on."""
+    found = compare(coins(list(range(differing)), lines), coins([], lines)).cer
+    assert found.high < 0  # what lines drawn anew say by themselves
+    assert found.by_chance == 2 / 2**differing
+    assert found.proven == (differing > 5)
+
+
+def test_falls_are_drawn_as_they_are_counted() -> None:
+    """30 lines read better and 14 worse: two tails of a binomial, of more falls than are drawn."""
+    found = compare(coins(list(range(30))), coins(list(range(50, 64)))).cer
+    tails = 2 * sum(comb(44, worse) for worse in range(15)) / 2**44
+    assert found.by_chance == pytest.approx(tails, abs=0.008)
 
 
 def test_lines_and_words_by_hand() -> None:
