@@ -95,7 +95,8 @@ def score(readings: Sequence[str], truths: Sequence[str], *, resamples: int = 10
     """Score N readings against N truths; raises ValueError where the numbers differ or there are none.
 
     The interval is the percentile bootstrap over lines (Efron 1979): `resamples` sets of N lines drawn with
-    replacement, the same for the same seed. Lines of one page err together, so for pages the truth is wider.
+    replacement, the same for the same seed. Lines of one page err together, so for pages the truth is wider; where all
+    lines err at one rate, as one line or lines without errors do, the interval has no width and says nothing.
     """
     if not truths:
         raise ValueError("no lines to score")

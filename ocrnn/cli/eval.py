@@ -66,8 +66,9 @@ def command(
     """Measure a model on labelled lines: wrong characters, words and lines, where it errs, and which labels look wrong.
 
     Texts are compared after folding: Unicode form (so ſ is s), shapes of quotes and dashes, runs of spaces. The table
-    says what other foldings would give. The intervals come from drawing the lines anew a thousand times. A picture
-    that is missing or cannot be read counts as wrong from end to end.
+    says what other foldings would give. The intervals come from drawing the lines anew a thousand times; lines of one
+    page err together, so for pages the truth is wider. A picture that is missing or cannot be read counts as wrong from
+    end to end.
 
     Below stands how far the confidence is true: lines of like confidence, how many of them are right, and the
     calibration error, the mean distance of the two; then what is left of it without chance, and what chance alone

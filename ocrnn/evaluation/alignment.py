@@ -78,7 +78,8 @@ def _units(text: str) -> list[_Unit]:
     Two single quotes that fold to a double one are one character.
     """
     units: list[_Unit] = []
-    for cluster in _clusters(" ".join(text.split())):
+    # Composed first, as parts of syllables (Hangul, Bengali) are no combining marks, and would be characters.
+    for cluster in _clusters(unicodedata.normalize("NFC", " ".join(text.split()))):
         folded = list(_clusters(fold(cluster) or " "))
         if folded == ["'"] and units and units[-1][1] == "'":
             units[-1] = (units[-1][0] + cluster, '"')

@@ -121,6 +121,8 @@ def _confidence(evaluation: Evaluation) -> Iterator[str]:
         for each, told in (*((each, "") for each in found.bins), (found.whole, f", all{LEANING[found.leaning]}"))
     ]  # fmt: skip
     yield page.table(("mean confidence", "lines", "right", "95 %"), bins)
+    if not evaluation.worst_places(1):
+        return
     yield "<h2>What a review would find</h2>"
     reviews = []
     for share in (REVIEWED, 2 * REVIEWED, 4 * REVIEWED):

@@ -67,11 +67,12 @@ def confidence_table(evaluation: Evaluation) -> str:
     rows += [_reliable(each) for each in found.bins]
     rows.append(f"{_reliable(found.whole)}   all{LEANING[found.leaning]}")
     rows += [f"{name:<18}{100 * each.error:>7.2f} %   {chance(each)}" for name, each in reliabilities(evaluation)]
-    looked, lines, characters = evaluation.caught(REVIEWED)
-    rows.append(
-        f"{f'most doubtful {100 * REVIEWED:.0f} %':<20}{looked:>8} line{'s' if looked > 1 else ''}: "
-        f"{100 * lines:.0f} % of the wrong lines, {100 * characters:.0f} % of the wrong characters"
-    )
+    if evaluation.worst_places(1):
+        looked, lines, characters = evaluation.caught(REVIEWED)
+        rows.append(
+            f"{f'most doubtful {100 * REVIEWED:.0f} %':<20}{looked:>8} line{'s' if looked > 1 else ''}: "
+            f"{100 * lines:.0f} % of the wrong lines, {100 * characters:.0f} % of the wrong characters"
+        )
     return "\n".join(rows)
 
 
@@ -167,13 +168,19 @@ def chance(found: Reliability) -> str:
 
 def figures(score: Score) -> tuple[tuple[str, float, str], ...]:
     """Name, rate and note of each figure."""
+
+    def interval(low: float, high: float) -> str:
+        if low == high:
+            return "no 95 %: lines are all alike in it"
+        return f"95 %: {100 * low:.2f} to {100 * high:.2f}"
+
     return (
-        ("characters wrong", score.cer, f"95 %: {100 * score.cer_low:.2f} to {100 * score.cer_high:.2f}"),
+        ("characters wrong", score.cer, interval(score.cer_low, score.cer_high)),
         ("  as they stand", score.cer_raw, "no folding of quotes, dashes, spaces"),
         ("  case folded", score.cer_caseless, ""),
         ("  spaces left out", score.cer_spaceless, ""),
         ("  without punctuation", score.cer_unpunctuated, ""),
-        ("words wrong", score.wer, f"95 %: {100 * score.wer_low:.2f} to {100 * score.wer_high:.2f}"),
+        ("words wrong", score.wer, interval(score.wer_low, score.wer_high)),
         ("lines wrong", 1 - score.exact, ""),
         ("  letters and digits", score.alnum_error, "nothing else compared, case folded"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 
 import pytest
 
@@ -42,6 +43,14 @@ def test_two_single_quotes_are_a_double_one() -> None:
         ("'", True),
     ]
     assert sum(not place.same for place in align("l'a'", "l''a")) == distance(fold("l''a"), fold("l'a'"))
+
+
+@pytest.mark.parametrize("text", ["한글", "ཀཱི", "কো", "é", "שָׁלוֹם"])
+def test_decomposed_text_is_the_same_text(text: str) -> None:
+    """Parts of a syllable that are no combining marks compose too: vowels of Hangul and of Bengali."""
+    apart = unicodedata.normalize("NFD", text)
+    assert distance(fold(apart), fold(text)) == 0
+    assert all(place.same for one, other in ((text, apart), (apart, text)) for place in align(one, other))
 
 
 def test_runs_are_what_stands_together() -> None:

@@ -70,7 +70,8 @@ def test_the_page_has_the_figures_the_diagram_and_the_worst_lines(tmp_path: Path
 
 def test_a_page_of_what_is_all_right_and_of_what_is_all_lost(tmp_path: Path) -> None:
     for lines in (LINES[:1], LINES[1:]):
-        assert b"</html>" in evaluation_page(evaluate(lines), [], [Sample(tmp_path / "none.png", "x")], 5, {})
+        source = evaluation_page(evaluate(lines), [], [Sample(tmp_path / "none.png", "x")], 5, {})
+        assert b"</html>" in source and b"doubtful" not in source  # a share of no errors is none
 
 
 def test_the_page_of_a_comparison(tmp_path: Path) -> None:

@@ -32,6 +32,19 @@ def test_the_table_has_every_figure_in_per_cent() -> None:
     }
 
 
+def test_lines_that_are_all_alike_have_no_interval() -> None:
+    """Drawn anew they always give the same rate, which says nothing of how far it is from that of other lines."""
+    for lines in (LINES[1:2] * 50, LINES[:1]):
+        shown = table(evaluate(lines).score)
+        assert shown.count("no 95 %: lines are all alike in it") == shown.count("95 %") == 2
+    assert "no 95 %" not in table(evaluate(LINES[:2]).score)
+
+
+def test_of_no_errors_a_review_finds_no_share() -> None:
+    assert "doubtful" in confidence_table(evaluate(LINES))
+    assert "doubtful" not in confidence_table(evaluate(LINES[1:2]))
+
+
 def test_worst_lines_show_truth_above_reading() -> None:
     assert worst_lines(evaluate(LINES), 5) == (
         "read worst, most wrong characters first\n"
