@@ -71,6 +71,9 @@ def main() -> None:
     parser.add_argument("--predictions", type=Path, help="where readings go, for another scorer or another look")
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into the README")
     options = parser.parse_args()
+    names = options.names or sorted(path.name for path in options.sets.iterdir() if path.is_dir())
+    if options.save:
+        record.refuse_part("accuracy", names)
     metrics = METRICS | dict(pair.split("=", 1) for pair in options.metric)
     languages = LANGUAGES | dict(pair.split("=", 1) for pair in options.language)
 
@@ -89,11 +92,8 @@ def main() -> None:
         rapidocr = RapidOcr(options.rapidocr)
         engines[rapidocr.name] = lambda samples, name: by_rapidocr(rapidocr, samples)
     rows = []
-    for folder in sorted(path for path in options.sets.iterdir() if path.is_dir()):
-        name = folder.name
-        if options.names and name not in options.names:
-            continue
-        samples = read_labels(folder).samples
+    for name in names:
+        samples = read_labels(options.sets / name).samples
         metric = metrics.get(name, "cer")
         scores = {}
         for engine, read in engines.items():

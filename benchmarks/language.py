@@ -72,6 +72,8 @@ def main() -> None:
         "--save", action="store_true", help="keep the figures and put the tables into benchmarks/README.md"
     )
     options = parser.parse_args()
+    if options.save:
+        record.refuse_part("language", options.names or SETS)
 
     lines = options.text.read_text(encoding="utf-8").splitlines()
     text = fold(" ".join(lines))

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import random
 import shutil
@@ -92,8 +91,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="only show what is stored")
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into the README")
     options = parser.parse_args()
-    stored = record.RESULTS / "learning.json"
-    figures: dict[str, Any] = json.loads(stored.read_text(encoding="utf-8"))["figures"] if stored.exists() else {}
+    figures: dict[str, Any] = record.stored("learning")
     if not options.show:
         if not (options.engines and options.train and options.dev):
             parser.error("give --train, --dev and at least one ENGINE, or --show")
@@ -102,12 +100,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             results = _side_by_side(options, Path(folder))
         # Read again: another call may have stored its own meanwhile.
-        figures = json.loads(stored.read_text(encoding="utf-8"))["figures"] if stored.exists() else {}
+        figures = record.stored("learning")
         for engine, trained in results.items():
             figures.setdefault(options.train.name, {})[engine] = {
                 **dataclasses.asdict(trained),
                 "asked_minutes": options.minutes,
                 "beside": sorted(set(results) - {engine}),
+                "measured": record.stamp(),  # the file's own stamp is that of the last engine
             }
     record.publish("learning", figures, table(figures), save=options.save)
 

@@ -53,6 +53,9 @@ def main() -> None:
     parser.add_argument("--differences", type=Path, metavar="FILE")
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into its page")
     options = parser.parse_args()
+    names = options.names or sorted(path.name for path in options.sets.iterdir() if path.is_dir())
+    if options.save:
+        record.refuse_part(options.device or "runtimes", names)
     cv2.setNumThreads(1)
     graph = find(options.model)
     if options.device:
@@ -68,7 +71,7 @@ def main() -> None:
     readers = {engine: reader.at_first_look() for engine, reader in readers.items()}
     figures: dict[str, Any] = {"amx": has_amx(), "rounds": options.rounds, "sets": {}}
     rows, differences = [], []
-    for name in options.names or sorted(path.name for path in options.sets.iterdir() if path.is_dir()):
+    for name in names:
         samples = read_labels(options.sets / name).samples
         greys = [sample.load() for sample in samples]
         rounds = in_rounds(

@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table into the README")
     options = parser.parse_args()
+    if options.save:
+        record.refuse_part("speed", options.names or DEFAULT_SETS)
     cv2.setNumThreads(1)
     reader = Reader.open(options.model, threads=1)
 

@@ -40,13 +40,14 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print N suspects of the labels as they are")
     parser.add_argument("--save", action="store_true", help="keep the figures and put the table on its page")
     options = parser.parse_args()
+    names = options.names or sorted(path.name for path in options.sets.iterdir() if path.is_dir())
+    if options.save:
+        record.refuse_part("suspects", names)
     reader = Reader.open(options.model, threads=1)
     charset = reader.model.spec.charset
     figures: dict[str, Any] = {"share": SHARE, "recall": RECALL, "draws": options.draws, "sets": {}}
-    for folder in sorted(path for path in options.sets.iterdir() if path.is_dir()):
-        if options.names and folder.name not in options.names:
-            continue
-        samples = list(read_labels(folder).samples)
+    for name in names:
+        samples = list(read_labels(options.sets / name).samples)
         random.Random(0).shuffle(samples)
         samples = samples[: options.most]
         lines = list(read_samples(samples, reader))
@@ -73,8 +74,8 @@ def main() -> None:
                     "of them planted": sum(s.evidence >= SUSPICIOUS and s.place in planted for s in ranked),
                 }
             )
-        figures["sets"][folder.name] = {"lines": len(lines), "suspected as they are": len(found), "draws": draws}
-        print(f"{folder.name}: {mean(draws, 'precision'):.2f}", flush=True)
+        figures["sets"][name] = {"lines": len(lines), "suspected as they are": len(found), "draws": draws}
+        print(f"{name}: {mean(draws, 'precision'):.2f}", flush=True)
     rows = [row(name, entry) for name, entry in figures["sets"].items()]
     head = ["set", "lines", "planted", "precision at recall 0.8", "range", "suspected", "of the planted", "without any"]
     record.publish("suspects", figures, record.table(head, rows), save=options.save)
