@@ -137,7 +137,7 @@ def by_rapidocr(engine: RapidOcr, samples: Sequence[Sample]) -> Sequence[str]:
         done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
     lines = (line.split("\t") for line in done.stdout.splitlines())
     read = {path: " ".join(" ".join(texts).split()) for path, *texts in lines}
-    return [read.get(str(sample.image), "") for sample in samples]
+    return [read[str(sample.image)] for sample in samples]
 
 
 def write(folder: Path | None, engine: str, name: str, samples: Sequence[Sample], readings: Sequence[str]) -> None:

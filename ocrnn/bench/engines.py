@@ -144,7 +144,11 @@ engine = RapidOCR(params={
     "Global.text_score": 0.0,
 })
 for path in paths:
-    picture = numpy.asarray(Image.open(path).convert("RGB"))[:, :, ::-1].copy()
+    picture = Image.open(path)
+    if "transparency" in picture.info or picture.mode in ("LA", "RGBA", "PA"):
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = numpy.asarray(picture.convert("RGB"))[:, :, ::-1].copy()
     found = engine(picture, use_det=False, use_cls=False, use_rec=True)
     print(path, *(found.txts or ()) if found is not None else (), sep="\\t")
 """
