@@ -1,4 +1,4 @@
-"""Cells and backbones beside one another, taught the same lines equally long: the README's table.
+"""Cells and backbones beside one another, taught the same lines equally long.
 
     python benchmarks/architectures.py [--data DIR] [--test DIR] [--arch fast] [--epochs 6] [--cell C]... [--save]
 

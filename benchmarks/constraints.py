@@ -104,7 +104,7 @@ def counted(texts: Iterable[str]) -> Counter[str]:
 
 
 def row(name: str, kind: str, unit: str, lines: int, gap: Difference) -> list[str]:
-    """One line of the table; a difference whose interval leaves 0 out is bold."""
+    """One line of the table; a difference that `ocrnn compare` calls proven is bold."""
     mark = "**" if gap.proven else ""
     between = f"{mark}{100 * gap.gap:+.2f} ({100 * gap.low:+.2f} to {100 * gap.high:+.2f}){mark}"
     return [name, f"{lines} {kind}", unit, f"{100 * gap.first:.2f}", f"{100 * gap.second:.2f}", between]
