@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".gif"}
 )
 """File name endings taken for pictures when a folder is searched."""
+
+NO_FILE = "is no file but a pipe, socket or device; name it itself to have it read"
+"""Why what is named like a picture is left out of a folder."""
 
 _DIGITS = re.compile("([0-9]+)")
 
@@ -41,8 +45,9 @@ def find_files(folder: str | Path, *, unreadable: Callable[[UsageError], None] |
     """Files below a folder, the folder joined before each, in the order of `natural_key`.
 
     Leaves out files and folders whose name starts with a dot. Follows links, but not one back to a folder it came
-    through. Memory holds one folder's names at a time. A folder that cannot be listed raises UsageError; with
-    `unreadable`, that is called with the error instead and the search goes on.
+    through. Leaves out pipes, sockets and devices: to open one may wait for ever. Memory holds one folder's names at a
+    time. A folder that cannot be listed raises UsageError; with `unreadable`, that is called with the error instead and
+    the search goes on, and so it is with what is named like a picture or page and is no file.
     """
     yield from _walk(Path(folder), frozenset(), unreadable)
 
@@ -62,20 +67,34 @@ def _walk(folder: Path, above: frozenset[str], unreadable: Callable[[UsageError]
         return
     try:
         with os.scandir(folder) as listing:
-            # os.path.isdir is False for a link to itself, where entry.is_dir would raise.
-            entries = [(entry.name, os.path.isdir(entry)) for entry in listing if not entry.name.startswith(".")]
+            entries = [(entry.name, _kind(entry)) for entry in listing if not entry.name.startswith(".")]
     except OSError as fault:
         error = _refused(folder, fault)
         if unreadable is None:
             raise error from None
         unreadable(error)
         return
-    for name, is_folder in sorted(entries, key=lambda entry: _name_key(entry[0])):
+    for name, kind in sorted(entries, key=lambda entry: _name_key(entry[0])):
         path = folder / name
-        if is_folder:
+        if kind == stat.S_IFDIR:
             yield from _walk(path, above | {real}, unreadable)
-        else:
+        elif kind == stat.S_IFREG:
             yield path
+        elif unreadable is not None and (is_picture(path) or is_page_file(path)):
+            unreadable(UsageError(f"{path}: {NO_FILE}"))
+
+
+def _kind(entry: os.DirEntry[str]) -> int:
+    """What an entry of a folder is, as S_IFMT says, links followed; a file where nothing is told of it.
+
+    The listing itself says that most are files: to ask the disk of each takes longer than the rest.
+    """
+    if entry.is_file(follow_symlinks=False):
+        return stat.S_IFREG
+    try:
+        return stat.S_IFMT(os.stat(entry).st_mode)
+    except OSError:  # a link that leads nowhere: whoever opens it says so
+        return stat.S_IFREG
 
 
 def _refused(folder: Path, fault: OSError) -> UsageError:

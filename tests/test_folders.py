@@ -128,3 +128,20 @@ def test_a_folder_that_cannot_be_listed_need_not_end_the_search(
     assert "lost+found: the folder cannot be listed (Permission denied); check its rights" in str(refused[0])
     with pytest.raises(UsageError, match="cannot be listed"):
         list(find_files(tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_are_left_out_and_told_of_where_pictures_are_wanted(tmp_path: Path) -> None:
+    """To open one waits for whoever writes into it, for ever."""
+    laid(tmp_path, "a.png", "b.txt")
+    for name in ("x.png", "x.xml", "x.log"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "away.png").symlink_to("nowhere")  # is found, so that whoever opens it says what it is
+    (tmp_path / "zero.png").symlink_to(os.devnull)
+    told: list[str] = []
+    files = list(find_files(tmp_path, unreadable=lambda error: told.append(str(error))))
+    assert (
+        [file.name for file in files] == ["a.png", "away.png", "b.txt"] == [file.name for file in find_files(tmp_path)]
+    )
+    reason = "is no file but a pipe, socket or device; name it itself to have it read"
+    assert told == [f"{tmp_path / name}: {reason}" for name in ("x.png", "x.xml", "zero.png")]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from ocrnn import __version__
 from ocrnn.cli import options
-from ocrnn.cli.places import STDOUT, check_page, opened
+from ocrnn.cli.places import STDOUT, check_page, opened, standard_input
 from ocrnn.cli.progress import bar as progress_bar
 from ocrnn.data.counting import counted
 from ocrnn.errors import ImageError
+from ocrnn.transcribe.batch import STDIN
+
+if TYPE_CHECKING:
+    from ocrnn.transcribe.source import Openable
 
 MOST_LINES = 20
 """Pages of one picture that are explained: each takes seconds, and the page has to stay one that a browser likes."""
@@ -39,7 +44,7 @@ MOST_LINES = 20
 def command(
     image: str, output: str, model: str | None, max_pixels: int | None, threads: int | None, quiet: bool
 ) -> None:
-    """Show on a page why a line was read as it was.
+    """Show on a page why a line was read as it was; IMAGE may be -, standard input.
 
     The page holds the picture and the line that the network gets from it, what the network says in each frame, what was
     read where and how surely, what else could stand there, the steps of the beam, and where each character was looked
@@ -49,15 +54,22 @@ def command(
     arrow keys. Each page of a TIFF or GIF is explained, the first 20 at most. A line takes some 50 to 100
     KB, a very long one up to 3 MB.
     """
+    from ocrnn.data.samples import Stored
     from ocrnn.image import MAX_PIXELS, load_lines
     from ocrnn.transcribe.explain import explain
     from ocrnn.transcribe.explain_page import to_html
     from ocrnn.transcribe.reader import Reader
+    from ocrnn.transcribe.source import bounded
 
     if output != STDOUT:
         check_page(output, "ocrnn explain: ")
     limit = max_pixels or MAX_PIXELS
-    greys = load_lines(image, max_pixels=limit)
+    if image == STDIN:
+        image = "stdin"
+        source: Openable = Stored(image, standard_input("send a picture with `< FILE`", limit))
+    else:
+        source = bounded(image, limit)
+    greys = load_lines(source, max_pixels=limit)
     reader = Reader.open(model, threads=threads, max_pixels=limit)
     start = time.perf_counter()
     bar = progress_bar(min(len(greys), MOST_LINES), "lines", shown=not quiet and len(greys) > 1)

@@ -1,4 +1,4 @@
-"""Where an option may write: standard output, or a file; not in a picture's place, nor over what it did not make."""
+"""Standard input and output, and where an option may write: nowhere over a picture, or what it did not make itself."""
 
 from __future__ import annotations
 
@@ -80,6 +80,21 @@ def check_suffix(path: str, wanted: str) -> None:
 
     if os.path.splitext(path)[1].lower() in TABLES:
         raise UsageError(f"{path}: is named like a table of labels; name {wanted}")
+
+
+def standard_input(wanted: str, max_pixels: int | None) -> bytes:
+    """All of standard input; `wanted` says how to send something. UsageError where nobody sends anything.
+
+    Raises ImageError for more than a picture of `max_pixels` can take.
+    """
+    from ocrnn.image import MAX_PIXELS
+    from ocrnn.transcribe.source import all_of
+
+    if sys.stdin is None:  # a shell closed it with <&-
+        raise UsageError(f"-: standard input is closed; {wanted}")
+    if sys.stdin.isatty():
+        raise UsageError(f"-: standard input is a terminal; {wanted}")
+    return all_of(sys.stdin.buffer, "-", max_pixels or MAX_PIXELS)
 
 
 def opened(path: str | Path, *, durable: bool = False) -> AbstractContextManager[Write]:

@@ -16,7 +16,7 @@ from ocrnn.cli import options
 from ocrnn.cli.account import Account, are_failures, write_failures
 from ocrnn.cli.main import FAILED, MISUSED, NOTHING_TO_READ
 from ocrnn.cli.outlet import Outlet, form_for, is_folder, is_table
-from ocrnn.cli.places import STDOUT, check_apart, check_own
+from ocrnn.cli.places import STDOUT, check_apart, check_own, standard_input
 from ocrnn.errors import ImageError, OutputError, UsageError
 from ocrnn.folders import is_page_file
 from ocrnn.storage import is_final
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ocrnn.transcribe.source import Source
     from ocrnn.transcribe.turning import Turn
 
+_SENDING = "send a picture with `< FILE`, or a list of paths with `|`"
 _EMPTY = "standard input is empty; send a picture, or a path on each line"
 
 
@@ -245,7 +246,7 @@ def command(
         check_device(model, device)
     if paths.count(STDIN) > 1:
         raise UsageError("-: standard input can be read once; name it once")
-    stdin = _stdin() if STDIN in paths else b""
+    stdin = standard_input(_SENDING, max_pixels) if STDIN in paths else b""
     listed = path_list(stdin) if STDIN in paths else None
 
     share = None if shard is None else Shard.parse(shard, os.environ)
@@ -267,8 +268,8 @@ def command(
             click.echo(f"ocrnn: {', '.join(paths)}: {reason}", err=True)
         ctx.exit(MISUSED if account.failed or found.problems else NOTHING_TO_READ)
 
-    page_file = next((picture.path for picture in pictures if is_page_file(picture.path)), None)
-    if page_file is not None:
+    page_file = next((path for path in paths if is_page_file(path)), None)
+    if page_file is not None:  # of those in folders each fails by itself
         from ocrnn.data.layout import check_reader
 
         check_reader(page_file)
@@ -408,14 +409,6 @@ def _on_cluster(
 
     header(chosen["model"])  # a model that is none is refused here, once, and not by every machine
     return read_sources(sources, options=chosen, address=address, actors=actors, batch_size=batch_size)
-
-
-def _stdin() -> bytes:
-    if sys.stdin is None:  # a shell closed it with <&-
-        raise UsageError("-: standard input is closed; send a picture with `< FILE`, or a list of paths with `|`")
-    if sys.stdin.isatty():
-        raise UsageError("-: standard input is a terminal; send a picture with `< FILE`, or a list of paths with `|`")
-    return sys.stdin.buffer.read()
 
 
 class _Sources:

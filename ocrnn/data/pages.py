@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ocrnn.data.found import Found
 from ocrnn.data.layout import Layout, Points, picture_of, read_layout
 from ocrnn.data.samples import Problem, Sample, name_of, picture_key, shortened
-from ocrnn.errors import ImageError
+from ocrnn.errors import ImageError, LabelError
 from ocrnn.image import MAX_PIXELS, Grey, load_lines
 
 _LEVEL = math.radians(0.5), math.radians(45)
@@ -171,8 +171,11 @@ class PageFile:
 
     @classmethod
     def open(cls, file: Path) -> PageFile:
-        """Read a page; ImageError where it is spoiled, no page, or has no picture, LabelError where lxml is missing."""
-        layout = read_layout(file)
+        """Read a page; ImageError where it is spoiled, no page, or has no picture, and where lxml is missing."""
+        try:
+            layout = read_layout(file)
+        except LabelError as fault:
+            raise ImageError(str(fault)) from None
         if layout is None:
             raise ImageError(f"{file}: neither PAGE nor ALTO; give one of them, or a picture")
         if isinstance(layout, Problem):

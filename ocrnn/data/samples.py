@@ -133,13 +133,13 @@ class Remark(Finding):
 
 def load_stored(name: str, data: bytes, max_pixels: int) -> Grey:
     """Picture (h, w) of the bytes of one that has no file of its own; raises ImageError that calls it by this name."""
-    pages = load_lines(_Stored(name, data), max_pixels=max_pixels)
+    pages = load_lines(Stored(name, data), max_pixels=max_pixels)
     if len(pages) > 1:
         raise ImageError(f"{name}: {len(pages)} pages with one label; save each page as a picture of its own")
     return pages[0]
 
 
-class _Stored(io.BytesIO):
+class Stored(io.BytesIO):
     """Bytes with a name, which `load_lines` says in its errors."""
 
     def __init__(self, name: str, data: bytes) -> None:

@@ -131,6 +131,10 @@ def find(name_or_path: str | Path | None = None, suffix: str = ".onnx") -> Path:
     if name_or_path is None:
         name_or_path = DEFAULT
     path = Path(name_or_path)
+    if not str(name_or_path):
+        raise ModelError("'': no model has such a name; name a file or one that ships, or leave it out")
+    if "://" in str(name_or_path) and not path.exists():  # of which a Path would take a slash
+        raise ModelError(f"{name_or_path}: is no file, and nothing is fetched; download it, and name the file")
     if path.name == str(name_or_path) and not path.suffix:
         packed = {path.stem: path for path in _SHIPPED.glob(f"*{suffix}")}
         if path.name in packed:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ocrnn.errors import UsageError
-from ocrnn.folders import find_files, is_page_file, is_picture, natural_key
+from ocrnn.folders import NO_FILE, find_files, is_page_file, is_picture, natural_key
 
 if TYPE_CHECKING:
     from ocrnn.data.tar import Member
@@ -59,10 +59,10 @@ def find(paths: Iterable[str], *, listed: Sequence[str] | None = None) -> Findin
     """Pictures of files, folders, patterns and `-`, in the order of the arguments.
 
     A folder is searched recursively, in natural order, without dot-files, for pictures and for PAGE and ALTO files,
-    whose own pictures are then left out. A tar that is named stands
-    for the pictures in it, in the order they have there. A pattern is one whose path does not exist and that holds
-    `*`, `?` or `[`: shells that expand none, as on Windows, leave that to us. `listed` are the paths of a list on
-    standard input, which stand for `-`; where it is None, that is a picture.
+    whose own pictures are then left out. A tar that is named stands for the pictures in it, in the order they have
+    there. A pipe is read only where it is named itself. A pattern is one whose path does not exist and that holds `*`,
+    `?` or `[`: shells that expand none, as on Windows, leave that to us. `listed` are the paths of a list on standard
+    input, which stand for `-`; where it is None, that is a picture.
     """
     pictures: list[Picture] = []
     problems: list[tuple[str, str]] = []
@@ -134,6 +134,9 @@ def _named(path: str, problems: list[tuple[str, str]]) -> Iterable[Picture]:
         return _folder(path, problems)
     if os.path.exists(path):
         return _members(path, problems) if _is_tar(path) else [_file(path)]
+    if "://" in path:
+        problems.append((path, "is no file, and nothing is fetched; download it, and name the file"))
+        return []
     if glob.has_magic(path):
         matches = list(_pattern(path, problems))
         if not matches:
@@ -229,15 +232,14 @@ def _without_pages(files: Iterable[Path]) -> Iterator[Path]:
 def _pattern(pattern: str, problems: list[tuple[str, str]]) -> Iterator[Picture]:
     seen: set[str] = set()
     for path in sorted(glob.glob(pattern, recursive=True), key=natural_key):
-        below = (
-            _folder(path, problems)
-            if os.path.isdir(path)
-            else _members(path, problems)
-            if _is_tar(path)
-            else [_file(path)]
-            if is_picture(path) or is_page_file(path)
-            else []
-        )
+        below: Iterable[Picture] = ()
+        if os.path.isdir(path):
+            below = _folder(path, problems)
+        elif _is_tar(path) or is_picture(path) or is_page_file(path):
+            if os.path.exists(path) and not os.path.isfile(path):
+                problems.append((path, NO_FILE))
+            else:
+                below = _members(path, problems) if _is_tar(path) else [_file(path)]
         for picture in below:
             if picture.path not in seen:
                 seen.add(picture.path)

@@ -17,7 +17,7 @@ from ocrnn.reading import Reading
 from ocrnn.spec import ModelSpec
 from ocrnn.transcribe import rows, stretches, turning
 from ocrnn.transcribe.result import Result, titled
-from ocrnn.transcribe.source import Source, is_page, name_of
+from ocrnn.transcribe.source import Source, bounded, is_page, name_of
 from ocrnn.transcribe.stretches import Layout
 from ocrnn.transcribe.turning import Turn
 from ocrnn.transcribe.views import View, kept, views
@@ -110,7 +110,7 @@ class Opener:
                 if isinstance(source, Sample):
                     greys = [source.load(max_pixels=self.max_pixels)]
                 else:
-                    greys = load_lines(source, max_pixels=self.max_pixels)
+                    greys = load_lines(bounded(source, self.max_pixels), max_pixels=self.max_pixels)
             except ImageError as error:
                 yield Prepared(number, name, 1, 1, error)
                 continue
@@ -121,7 +121,8 @@ class Opener:
     def shots(self, number: int, source: Source) -> Iterator[Prepared]:
         """Each frame of a source, none turned; ImageError where it cannot be opened or one would be too wide."""
         name = name_of(source)
-        opened = source.load(max_pixels=self.max_pixels) if isinstance(source, Sample) else source
+        most = self.max_pixels
+        opened = source.load(max_pixels=most) if isinstance(source, Sample) else bounded(source, most)
         for grey in load_frames(opened, max_pixels=self.max_pixels):
             yield self._upright(grey, name, partial(Prepared, number, name, 1, 1))
 
@@ -152,6 +153,8 @@ class Opener:
     def _upright(self, grey: Grey, title: str, made: Callable[..., Prepared]) -> Prepared:
         """The page made of a picture's line, which runs from left to right; ImageError where it would be too wide."""
         height, width = grey.shape
+        if not grey.size:
+            raise ImageError(f"{title}: the picture has no pixels; save it again")
         try:
             line, layout = stretches.prepare(grey, self.spec, max_pixels=self.max_pixels)
         except ImageError as error:

@@ -32,6 +32,16 @@ def test_a_page_on_standard_output_is_the_same(run: Run, bars: Bars, tmp_path: P
     assert not (tmp_path / "-").exists()
 
 
+def test_a_picture_may_come_through_standard_input(run: Run, bars: Bars, tmp_path: Path) -> None:
+    picture = Path(bars.save(tmp_path / "line.png", "407")).read_bytes()
+    result = run("explain", "-", "-o", "page.html", input=picture)
+    assert result.exit_code == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert 'aria-label="407">' in page and "<title>ocrnn explain: stdin</title>" in page
+    result = run("explain", "-", "-o", "page.html", input=b"")
+    assert (result.exit_code, result.stderr) == (2, "ocrnn: stdin: the file is empty; save the picture again\n")
+
+
 def test_each_page_of_a_picture_up_to_twenty(run: Run, bars: Bars, tmp_path: Path) -> None:
     first, *others = (Image.fromarray(bars.draw(f"{n}")) for n in range(23))
     first.save(tmp_path / "scan.tif", save_all=True, append_images=others)

@@ -352,11 +352,15 @@ def test_what_a_page_lacks_is_named(run: Run, described: Path, tmp_path: Path) -
 def test_without_lxml_a_page_says_what_to_install(
     run: Run, described: Path, monkeypatch: pytest.MonkeyPatch, opened: list[Any]
 ) -> None:
+    """The rest of its folder is read, and never its picture as a line; a page that is named is refused at once."""
     monkeypatch.setitem(sys.modules, "lxml", None)
-    result = run("read", "scans")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.endswith("p1.xml: PAGE and ALTO are read with lxml; pip install 'ocrnn[pages]'\n")
+    told = "p1.xml: PAGE and ALTO are read with lxml; pip install 'ocrnn[pages]'\n"
+    result = run("read", "scans/page/p1.xml", "scans")
+    assert (result.exit_code, result.stdout) == (2, "") and result.stderr.endswith(told)
     assert not opened
+    result = run("read", "scans")
+    assert result.exit_code == 1 and told in result.stderr
+    assert result.stdout == printed()
 
 
 # Options
@@ -440,7 +444,7 @@ def test_a_gpu_that_is_missing_is_refused_before_anything_is_read(
     run: Run, bars_file: str, opened: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
 ) -> None:
     monkeypatch.setattr("ocrnn.model.device.offered", lambda: ["CPUExecutionProvider"])
-    monkeypatch.setattr("ocrnn.cli.read._stdin", lambda: pytest.fail("nobody may wait for it"))
+    monkeypatch.setattr("ocrnn.cli.read.standard_input", lambda *_: pytest.fail("nobody may wait for it"))
     result = run("read", "nosuch.png", "-", "-m", bars_file, "-o", "out", "--device", device)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"ocrnn: --device {device}: the ONNX Runtime that is installed has no ")
@@ -1080,7 +1084,7 @@ def stopped(
             "-m",
             "ocrnn",
             "read",
-            "in",
+            *(f"in/{n}.png" for n in range(5)),  # in a folder a pipe would not be opened
             "-m",
             bars_file,
             "-j2",

@@ -145,8 +145,8 @@ def test_one_in_twenty_is_bad_and_all_others_are_read(begin: Started, bars: Bars
 def test_an_interrupt_with_several_jobs_ends_at_once(begin: Started, bars: Bars, tmp_path: Path) -> None:
     """Also where a picture comes from a disk that never answers."""
     pictures(bars, tmp_path / "in", 100)
-    os.mkfifo(tmp_path / "in/0/99x.png")
-    with begin("-j", "4") as process:
+    os.mkfifo(tmp_path / "slow.png")
+    with begin("slow.png", "-j", "4") as process:
         while len(done(tmp_path / "out")) < 5:
             time.sleep(0.01)
             assert process.poll() is None

@@ -126,6 +126,15 @@ def test_an_unknown_name_is_answered_with_the_known_ones(monkeypatch: pytest.Mon
         header("latim")
 
 
+def test_what_can_be_no_name_of_a_model_is_told_as_it_was_given() -> None:
+    with pytest.raises(
+        ModelError, match=r"^https://example\.org/a\.onnx: is no file, and nothing is fetched; download it"
+    ):
+        find("https://example.org/a.onnx")
+    with pytest.raises(ModelError, match="^'': no model has such a name"):
+        find("")
+
+
 def test_a_model_that_ships_for_reading_alone_is_refused_for_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

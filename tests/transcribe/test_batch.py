@@ -54,6 +54,28 @@ def test_patterns_are_expanded_here_too(here: Path) -> None:
     assert paths("o*") == ["other/x.png"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_read_only_where_it_is_named_itself(here: Path) -> None:
+    Path("scans").mkdir()
+    for name in ("scans/pipe.png", "scans/pipe.tar", "scans/pipe.xml"):
+        os.mkfifo(name)
+    assert paths("scans/pipe.png") == ["scans/pipe.png"]
+    found = find(["scans/p*"])
+    assert not found.pictures and [path for path, _ in found.problems][:3] == [
+        "scans/pipe.png", "scans/pipe.tar", "scans/pipe.xml"
+    ]  # fmt: skip
+    assert ("scans/pipe.png", "is no file but a pipe, socket or device; name it itself to have it read") in (
+        find(["scans"]).problems
+    )
+
+
+def test_an_address_is_told_to_be_none_as_it_was_given(here: Path) -> None:
+    address = "https://example.org/*/line.png?a=b"
+    assert find([address]).problems == (
+        (address, "is no file, and nothing is fetched; download it, and name the file"),
+    )
+
+
 def test_a_file_that_looks_like_a_pattern_is_a_file(here: Path) -> None:
     touch(here, "scan[1].png", "scan1.png")
     assert paths("scan[1].png") == ["scan[1].png"]
