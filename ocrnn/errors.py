@@ -53,7 +53,9 @@ def one_of(choices: Any, **given: str) -> None:
 
 
 def at_least(least: int, **given: int) -> None:
-    """Raise UsageError for an argument that is smaller than it may be."""
+    """Raise UsageError for an argument that is no whole number, or smaller than it may be."""
     for name, value in given.items():
+        if not hasattr(value, "__index__"):
+            raise UsageError(f"{name.replace('_', ' ')} {value!r}: no whole number; give {least} or more")
         if value < least:
             raise UsageError(f"{name.replace('_', ' ')} {value}: too small; give {least} or more")

@@ -36,11 +36,21 @@ def lots(sources: Iterable[Source], most: int, jobs: int) -> Iterator[list[tuple
     """Sources with their numbers, in lots: small ones first, so that results are soon there, then up to `most`.
 
     Where the number of sources is known the lots become small again towards the end, so that the jobs end together.
+    What drawing them raises comes behind those that were drawn before it.
     """
     numbered = enumerate(sources)
     left = operator.length_hint(sources, sys.maxsize)
     size = 1
-    while lot := list(_lot(numbered, size)):
+    while True:
+        lot: list[tuple[int, Source]] = []
+        try:
+            lot.extend(_lot(numbered, size))  # keeps what came before it raises
+        except Exception:
+            if lot:
+                yield lot
+            raise
+        if not lot:
+            return
         yield lot
         left -= len(lot)
         # Each takes its share of what is left and no less: small lots go through the network a tenth more slowly.

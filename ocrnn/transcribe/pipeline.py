@@ -28,7 +28,8 @@ def in_turn(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generat
     """Results of `work` on each item, in the order of the items, from so many threads side by side.
 
     Items are drawn in the caller's thread, and no more than twice as many as there are workers before the oldest of
-    them is given out. What `work` raises is raised in its turn, and ends it all. One worker is the caller itself.
+    them is given out. What `work` raises is raised in its turn, and ends it all; so does what drawing raises, behind
+    the results of all that was drawn before. One worker is the caller itself.
     """
     if workers == 1:
         yield from map(work, items)
@@ -36,8 +37,17 @@ def in_turn(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generat
     waiting: deque[Future[R]] = deque()
     tasks: queue.SimpleQueue[tuple[Future[R], T] | None] = queue.SimpleQueue()
     threads: list[threading.Thread] = []
+    drawn = iter(items)
+    broken: Exception | None = None
     try:
-        for item in items:
+        while broken is None:
+            try:
+                item = next(drawn)
+            except StopIteration:
+                break
+            except Exception as fault:
+                broken = fault
+                break
             waiting.append(Future())
             tasks.put((waiting[-1], item))
             if len(threads) < workers:
@@ -48,6 +58,8 @@ def in_turn(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generat
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+        if broken is not None:
+            raise broken
     finally:
         for future in waiting:
             future.cancel()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from ocrnn.decoding.constraints import constraints
 from ocrnn.decoding.search import BEAM_WIDTH, Decoder, Search
-from ocrnn.errors import ImageError, at_least, one_of
+from ocrnn.errors import ImageError, UsageError, at_least, one_of
 from ocrnn.image import MAX_PIXELS
 from ocrnn.reading import Reading
 from ocrnn.transcribe import stretches, turning
@@ -80,6 +80,8 @@ class Reader:
         Without `parts` readings have no words and no characters, whose places take a tenth of the time.
         Raises UsageError for options that contradict one another.
         """
+        if isinstance(model, (str, os.PathLike)):
+            raise UsageError(f"{model}: is the name of a model and no open one; give it to Reader.open")
         one_of(Frames, frames=frames)
         one_of(Turn, turn=turn)
         at_least(1, jobs=jobs, max_pixels=max_pixels)
@@ -226,9 +228,16 @@ class Reader:
 
     def at_first_look(self) -> Reader:
         """The same reader, but for what it reads in doubt: it leaves that at what the first look shows."""
-        other = copy.copy(self)
-        other._looks_again = False
+        other = Reader.__new__(Reader)
+        other.__dict__.update(self.__dict__, _looks_again=False)
         return other
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled, which a model that is open cannot be, with what to do instead."""
+        raise UsageError(
+            "a Reader holds an open model and goes to no other process; open one in each, such as by the initializer "
+            "of a pool, or let jobs of read_many read side by side in this one"
+        )
 
     def _read_many(self, sources: Iterable[Source], batch_size: int) -> Iterator[Result]:
         drawn = lots(sources, LOT_BATCHES * batch_size, self._jobs)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ocrnn.transcribe.lots import WINDOW_COLUMNS, groups, lots, windows
 from ocrnn.transcribe.pieces import WIDEST
 from ocrnn.transcribe.prepared import Prepared
+from ocrnn.transcribe.source import Source
 from ocrnn.transcribe.stretches import Layout
 
 
@@ -31,6 +33,17 @@ def test_lots_grow_and_for_several_jobs_shrink_again(jobs: int, sizes: list[int]
     assert pages[0] == 1 and max(pages) <= 4, "a page counts as many lines"
     unknown = [len(lot) for lot in lots((x for x in ["x"] * 100), 16, jobs)]
     assert unknown == [1, 4, 16, 16, 16, 16, 16, 15]
+
+
+def test_what_was_drawn_before_drawing_failed_is_a_lot() -> None:
+    def sources() -> Iterator[Source]:
+        yield from ["x"] * 7
+        raise ConnectionError("the database is gone")
+
+    drawn = lots(sources(), 16, 1)
+    assert [[number for number, _ in next(drawn)] for _ in range(3)] == [[0], [1, 2, 3, 4], [5, 6]]
+    with pytest.raises(ConnectionError, match="gone"):
+        next(drawn)
 
 
 def test_a_window_ends_where_memory_does() -> None:

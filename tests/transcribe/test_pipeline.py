@@ -69,6 +69,19 @@ def test_a_fault_is_raised_in_its_turn() -> None:
     assert seen == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_what_was_drawn_before_drawing_failed_comes_out_first(workers: int) -> None:
+    def items() -> Iterator[int]:
+        yield from range(7)
+        raise ConnectionError("the database is gone")
+
+    seen = []
+    with pytest.raises(ConnectionError, match="gone"):
+        for result in in_turn(lambda number: number, items(), workers):
+            seen.append(result)
+    assert seen == list(range(7))
+
+
 def test_who_stops_early_leaves_no_worker_behind() -> None:
     before = threading.active_count()
     results = in_turn(lambda number: number, itertools.count(), 4)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 import itertools
 import math
+import pickle
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ import pytest
 from PIL import Image
 
 from ocrnn.charset import Charset
+from ocrnn.data.samples import Sample
 from ocrnn.decoding.ctc import log_probability
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.reading import Reading
@@ -171,11 +174,42 @@ def test_no_source_of_another_kind_stops_the_rest(bars: Bars, tmp_path: Path) ->
 
 def test_one_source_is_no_list_of_them(bars: Bars, tmp_path: Path) -> None:
     path = bars.save(tmp_path / "good.png", "42")
-    for one in (path, Path(path).read_bytes()):
+    array = bars.draw("42")
+    file = io.BytesIO(Path(path).read_bytes())
+    others: list[Any] = [
+        Path(path),
+        array,
+        np.dstack([array] * 3),
+        Image.fromarray(array),
+        file,
+        Sample(Path(path), "42"),
+    ]
+    for one in (path, Path(path).read_bytes(), *others):
         with pytest.raises(UsageError, match=r"is one source and no list of them; give \[source\], or use read_pages"):
-            Reader(bars).read_many(one)  # type: ignore[arg-type]
+            Reader(bars).read_many(one)
         with pytest.raises(UsageError, match="is one source"):
-            Reader(bars).read_clip(one)  # type: ignore[arg-type]
+            Reader(bars).read_clip(one)
+    assert [text(result) for result in Reader(bars).read_many(np.stack([array, array]))] == ["42", "42"]
+    assert [text(result) for result in Reader(bars).read_many(np.array([path]))] == ["42"]
+
+
+def test_a_reader_is_not_pickled_and_says_what_to_do(bars: Bars) -> None:
+    for passed_on in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(UsageError, match="a Reader holds an open model .* open one in each"):
+            passed_on(Reader(bars))
+
+
+def test_the_name_of_a_model_is_for_open() -> None:
+    for name in ("latin", Path("latin.onnx")):
+        with pytest.raises(UsageError, match=f"^{name}: is the name of a model .*Reader.open$"):
+            Reader(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 40), (40, 0)])
+def test_a_picture_without_pixels_stops_nothing(bars: Bars, size: tuple[int, int]) -> None:
+    empty, good = Reader(bars).read_many([Image.new("L", size), bars.draw("42")])
+    assert isinstance(empty.outcome, ImageError) and text(good) == "42"
+    assert str(empty.outcome) == "picture: the picture has no pixels; save it again"
 
 
 def test_a_line_of_100_000_pixels_is_read_or_refused_by_the_limit(bars: Bars) -> None:
@@ -420,6 +454,9 @@ def test_what_is_no_source_is_named(bars: Bars, source: Any) -> None:
 def test_a_batch_of_none_is_refused_at_once(bars: Bars) -> None:
     with pytest.raises(UsageError, match="batch size 0"):
         Reader(bars).read_many([], batch_size=0)
+    for odd in (1.5, "8", None):
+        with pytest.raises(UsageError, match=f"batch size {odd!r}: no whole number; give 1 or more"):
+            Reader(bars).read_many([], batch_size=odd)  # type: ignore[arg-type]
 
 
 def test_nothing_in_nothing_out(bars: Bars) -> None:
