@@ -129,9 +129,12 @@ def _number(digits: bytes) -> int:
     if len(digits) == 12 and digits[0] == 0x80:
         return int.from_bytes(digits[1:], "big")
     try:
-        return int(digits.strip(b" \0") or b"0", 8 if len(digits) == 12 else 10)
+        size = int(digits.strip(b" \0") or b"0", 8 if len(digits) == 12 else 10)
     except ValueError:
-        raise TarFault("the shard is cut off or damaged") from None
+        size = -1
+    if size < 0:  # which would lead back to a header that was read before, for ever
+        raise TarFault("the shard is cut off or damaged")
+    return size
 
 
 def _name(header: bytes) -> bytes:

@@ -43,12 +43,14 @@ def known(source: str | Path | Iterable[str], charset: Charset, *, cost: float =
     if whole:
         for number, entry in entries:
             if strangers := charset.strangers(entry):
-                raise UsageError(f"{name}:{number}: {entry!r} holds {strangers[0]!r}, which the model cannot write")
+                raise UsageError(
+                    f"{name}:{number}: {entry[:40]!r} holds {strangers[0]!r}, which the model cannot write"
+                )
         return Lines([entry for _, entry in entries], charset)
     for number, entry in entries:
         if any(map(str.isspace, entry)):
             raise UsageError(
-                f"{name}:{number}: {entry!r} is more than one word; "
+                f"{name}:{number}: {entry[:40]!r} is more than one word; "
                 f"put {_LINES!r} on the first line if the entries are whole lines"
             )
     if not cost >= 0:

@@ -10,6 +10,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,15 +111,18 @@ def _doubled(files: Sequence[Path]) -> Doubled:
 
 
 def _hash(path: str) -> int:
-    data = path.encode("utf-8", "surrogateescape")
+    data = path.encode("utf-8", "surrogatepass")  # JSON can write any half of a pair
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
 def _paths(file: Path) -> Iterator[str]:
     """Path of each line of a file."""
     if file.suffix.lower() == SUFFIX:
-        for batch in _parquet(file).iter_batches(columns=["path"]):
-            yield from batch.column("path").to_pylist()
+        with _damaged(file):
+            for batch in _parquet(file).iter_batches(columns=["path"]):
+                if batch.column("path").null_count:
+                    raise UsageError(f"{file}: has lines without a path; give files that `ocrnn read` wrote")
+                yield from batch.column("path").to_pylist()
     else:
         yield from (path for path, _ in _opened(file)[1])
 
@@ -158,24 +162,29 @@ def _records(file: Path, ending: str) -> Iterator[tuple[str, bytes]]:
 
 def _json_records(file: Path, stream: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
     """Records of an array as `ocrnn read` writes it, each on a line of its own: read so, memory holds one."""
+    line = b""
     for number, line in enumerate(stream, 1):
         record = line.strip().removesuffix(b",")
         if number == 1 and record.startswith(b"["):
             record = record[1:].strip()
         if record and record != b"]":
             yield number, record
+    if not line.rstrip().endswith(b"]"):
+        raise UsageError(f"{file}: the array is cut off; read the share again")
 
 
 def _csv_records(stream: io.BufferedReader) -> Iterator[bytes]:
     """Records with the line ends that stand between quotes inside of them."""
-    record = b""
+    record: list[bytes] = []
+    open_quote = False
     for line in stream:
-        record += line
-        if record.count(b'"') % 2 == 0:
-            yield record
-            record = b""
+        record.append(line)
+        open_quote ^= line.count(b'"') % 2 == 1
+        if not open_quote:
+            yield b"".join(record)
+            record = []
     if record:
-        yield record
+        yield b"".join(record)
 
 
 def _path_of(file: Path, number: int, record: bytes) -> str:
@@ -184,10 +193,13 @@ def _path_of(file: Path, number: int, record: bytes) -> str:
     if ending in (".json", ".jsonl"):
         try:
             path = json.loads(text)["path"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             path = None
     elif ending == ".csv":
-        cells = next(csv.reader(io.StringIO(text, newline="")), [])
+        try:
+            cells = next(csv.reader(io.StringIO(text, newline="")), [])
+        except csv.Error:  # a cell longer than any text: behind a quote that nothing closes
+            cells = []
         path = cells[0] if len(cells) > 1 else None
     else:
         path, tab, _ = text.partition("\t")
@@ -199,13 +211,23 @@ def _path_of(file: Path, number: int, record: bytes) -> str:
 
 def _parquet(file: Path) -> Any:
     arrow, parquet = libraries()
-    try:
+    with _damaged(file):
         opened = parquet.ParquetFile(file)
-    except (OSError, arrow.ArrowInvalid) as fault:
-        raise UsageError(f"{file}: cannot be read as Parquet ({str(fault).splitlines()[0]}); read it again") from None
-    if "path" not in opened.schema_arrow.names:
-        raise UsageError(f"{file}: has no column path; give files that `ocrnn read` wrote")
+        known = opened.schema_arrow
+    if known.get_all_field_indices("path") == [] or known.field("path").type != arrow.string():
+        raise UsageError(f"{file}: has no column path of texts; give files that `ocrnn read` wrote")
     return opened
+
+
+@contextmanager
+def _damaged(file: Path) -> Iterator[None]:
+    """Turn what pyarrow raises for a damaged file into a UsageError that names it."""
+    arrow, _ = libraries()
+    try:
+        yield
+    except (OSError, arrow.ArrowException, UnicodeDecodeError) as fault:
+        reason = next(iter(str(fault).splitlines()), type(fault).__name__)
+        raise UsageError(f"{file}: cannot be read as Parquet ({reason}); read it again") from None
 
 
 def _merge_parquet(files: Sequence[Path], write: Write, fresh: Callable[[str], bool]) -> int:
@@ -220,10 +242,10 @@ def _merge_parquet(files: Sequence[Path], write: Write, fresh: Callable[[str], b
             if not opened.schema_arrow.equals(first):
                 raise UsageError(f"{file}: has other columns than {files[0]}; read both with one version of ocrnn")
             for group in range(opened.num_row_groups):
-                table = opened.read_row_group(group)
-                table = table.filter(
-                    arrow.array([fresh(path) for path in table.column("path").to_pylist()], arrow.bool_())
-                )
+                with _damaged(file):
+                    table = opened.read_row_group(group)
+                    paths = table.column("path").to_pylist()
+                table = table.filter(arrow.array(map(fresh, paths), arrow.bool_()))
                 writer.write_table(table)
                 count += table.num_rows
     return count

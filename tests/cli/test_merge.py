@@ -130,3 +130,48 @@ def test_what_cannot_be_put_together_is_one_line(run: Run, tmp_path: Path, argum
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert message in result.stderr
     assert not list(tmp_path.glob("x.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b"[" * 100_000 + b"\n", "a.jsonl:1: no path stands there"),
+        ("a.csv", b'path,text\na,"' + b"x" * 200_000 + b'"\n', "a.csv:2: no path stands there"),
+        ("a.csv", b'path,text\na,"' + b"x\n" * 100_000, "a.csv:2: "),
+        ("a.json", b'[\n{"path": "a"},\n{"path": "b"}', "a.json: the array is cut off; read the share again"),
+        ("a.json", b"", "a.json: the array is cut off; read the share again"),
+    ],
+)
+def test_a_damaged_share_is_one_line(run: Run, folder: Path, name: str, content: bytes, message: str) -> None:
+    """Also one whose quote nothing closes, in the time that its lines take."""
+    (folder / name).write_bytes(content)
+    result = run("merge", name, "-o", f"all{name[1:]}")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"ocrnn: {message}") and result.stderr.count("\n") == 1
+    assert not (folder / f"all{name[1:]}").exists()
+
+
+def test_half_a_character_is_a_path_too(run: Run, folder: Path) -> None:
+    (folder / "a.jsonl").write_bytes(b'{"path": "\\ud800"}\n')
+    assert run("merge", "a.jsonl", "-o", "all.jsonl").exit_code == 0
+    assert (folder / "all.jsonl").read_bytes() == (folder / "a.jsonl").read_bytes()
+
+
+def test_a_damaged_table_is_one_line(run: Run, folder: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for paths, message in (
+        ([1, 2], "has no column path of texts"),
+        (["a", None], "has lines without a path"),
+    ):
+        parquet.write_table(arrow.table({"path": paths}), folder / "a.parquet")
+        result = run("merge", "a.parquet", "-o", "all.parquet")
+        assert (result.exit_code, result.stderr) == (
+            2, f"ocrnn: a.parquet: {message}; give files that `ocrnn read` wrote\n"
+        )  # fmt: skip
+    parquet.write_table(arrow.table({"path": ["a.png"] * 9}), folder / "a.parquet", compression="zstd")
+    data = bytearray((folder / "a.parquet").read_bytes())
+    data[4:60] = bytes(56)  # its end, which says where everything is, stays
+    (folder / "a.parquet").write_bytes(data)
+    result = run("merge", "a.parquet", "-o", "all.parquet")
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("ocrnn: a.parquet: cannot be read as Parquet (")

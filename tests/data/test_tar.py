@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 import tarfile
 from pathlib import Path
@@ -69,6 +70,17 @@ def test_what_is_no_whole_tar_is_said(content: bytes, reason: str, tmp_path: Pat
     path.write_bytes(content)
     with path.open("rb") as stream, pytest.raises(TarFault, match=reason):
         list(members(stream))
+
+
+@pytest.mark.parametrize("size", [b"-1000      \0", b"-777\0", b"-1"])
+def test_a_size_below_nothing_leads_to_no_circle(size: bytes, tmp_path: Path) -> None:
+    header = bytearray(packed(["1.png"], tarfile.GNU_FORMAT)[0][:BLOCK])
+    header[156:157], header[124:136] = b"0", size.ljust(12, b"\0")
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * ord(" "))
+    path = tmp_path / "x.tar"
+    path.write_bytes(bytes(header) + bytes(3 * BLOCK))
+    with path.open("rb") as stream, pytest.raises(TarFault, match="cut off or damaged"):
+        list(itertools.islice(members(stream), 9))
 
 
 def test_any_bytes_end(tmp_path: Path) -> None:
