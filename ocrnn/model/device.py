@@ -92,17 +92,18 @@ def session(graph: bytes, options: Any, device: Device) -> Any:
 
     processor = ["CPUExecutionProvider"]
     if device not in PROVIDERS:
-        return onnxruntime.InferenceSession(graph, options, providers=processor)
+        # Its own way out, to try again on the processor, says so among the texts.
+        return onnxruntime.InferenceSession(graph, options, providers=processor, enable_fallback=0)
     provider = PROVIDERS[device]
     graph = in_real_numbers(graph)
     onnxruntime.set_default_logger_severity(4)  # why a GPU does not start is some lines of it, and one of ours
     fault = _load_libraries() if device == "cuda" else ""
     providers = [(provider.name, dict(provider.options)), *processor]
     try:
-        # Its own way out is to read on the processor, and to say so among the texts.
         made = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors have no common base but this one
-        onnxruntime.InferenceSession(graph, options, providers=processor)  # tells what is wrong with it, if it is that
+        # Tells what is wrong with the graph, if it is that.
+        onnxruntime.InferenceSession(graph, options, providers=processor, enable_fallback=0)
         made, fault = None, " ".join(str(error).split())
     if made is None or provider.name not in made.get_providers():
         why = f" ({fault})" if fault else ""

@@ -82,12 +82,13 @@ class OnnxModel:
             graph = content_of(path) if content is None else content
             parts = [graph] if device in devices.PROVIDERS else fastest(graph)
             self._sessions = [devices.session(part, options, device) for part in parts]
+            lines, answers = self._sessions[0].get_inputs(), self._sessions[-1].get_outputs()
+            names = [tensor.name for tensor in lines + answers]
         except (ModelError, UsageError):  # that names what is at fault: the path, or the GPU
             raise
         except Exception as fault:  # ONNX Runtime's errors have no common base but this one
             raise file.damaged(path, str(fault)) from None
-        lines, answers = self._sessions[0].get_inputs(), self._sessions[-1].get_outputs()
-        if [tensor.name for tensor in lines + answers] != ["images", "log_probs"]:
+        if names != ["images", "log_probs"]:
             raise ModelError(f"{path}: its graph is not one that `ocrnn export` makes; export it again")
         if lines[0].shape[2] != spec.line_format.height:
             raise ModelError(

@@ -74,8 +74,11 @@ def further(path: Path, own: ModelSpec) -> list[Further]:
     """
     if path.suffix.lower() != ".onnx":
         return []
-    with path.open("rb") as file:
-        text = _onnx_metadata(file, os.fstat(file.fileno()).st_size, FURTHER)
+    try:
+        with path.open("rb") as file:
+            text = _onnx_metadata(file, os.fstat(file.fileno()).st_size, FURTHER)
+    except Damaged as fault:
+        raise damaged(path, str(fault)) from None
     networks = []
     for line in (text or "").split():
         spec = _spec(path, BufferedReader(_Decoded(line), _AHEAD), len(line) // 4 * 3 - line.count("=", -2))

@@ -210,6 +210,11 @@ def test_a_further_network_that_cannot_be_used_is_refused(
         path = bringing(stored[".onnx"], tmp_path / f"{called}.onnx", content, bad)
         with pytest.raises(ModelError, match=f"^{path}: .*; "):
             file.further(path, spec)
+    data = path.read_bytes()
+    place = data.index(file.FURTHER.encode()) + len(file.FURTHER) + 99
+    path.write_bytes(data[:place] + b"\x80" + data[place + 1 :])
+    with pytest.raises(ModelError, match=f"^{path}: .*its metadata are not UTF-8"):
+        file.further(path, spec)
     other = dataclasses.replace(spec, charset=Charset("xyz"))
     with pytest.raises(ModelError, match="reads other characters"):
         file.further(bringing(stored[".onnx"], tmp_path / "other.onnx", content), other)

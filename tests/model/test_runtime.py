@@ -251,7 +251,11 @@ def test_more_threads_than_cores_do_not_collapse(tmp_path: Path) -> None:
 def test_a_damaged_graph(stored: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Behind a good header: operators that do not exist, and bytes that are no graph at all."""
     data = stored[".onnx"].read_bytes()
-    for fault in (data.replace(b"LogSoftmax", b"LogSoftmux"), data[:60] + bytes(range(60)) + data[120:]):
+    for fault in (
+        data.replace(b"LogSoftmax", b"LogSoftmux"),
+        data[:60] + bytes(range(60)) + data[120:],
+        data.replace(b"log_probs", b"log\x80probs"),
+    ):
         assert fault != data
         path = tmp_path / "damaged.onnx"
         path.write_bytes(fault)
