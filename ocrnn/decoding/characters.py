@@ -78,7 +78,7 @@ def named(name: str, where: str) -> Callable[[str], bool]:
     """Predicate of a class of characters by its name; UsageError that begins with `where` for an unknown one."""
     if name not in NAMED:
         known = ", ".join(f"[:{known}:]" for known in NAMED)
-        raise UsageError(f"{where}: [:{name}:] is no class of characters; take one of {known}")
+        raise UsageError(f"{where}: [:{repr(name)[1:-1]}:] is no class of characters; take one of {known}")
     return NAMED[name]
 
 

@@ -206,7 +206,8 @@ class Reader:
         lot is opened, prepared, read and decoded by one of the reader's jobs while others do the same with the next.
         Only lines of equal width are convolved together and none is padded, so that a line reads the same alone and in
         company.
-        A picture that cannot be read is a Result with an ImageError and stops nothing.
+        A picture that cannot be read is a Result with an ImageError and stops nothing. What drawing the sources raises
+        comes behind the results of all that were drawn before.
         """
         at_least(1, batch_size=batch_size)
         check_several(sources)

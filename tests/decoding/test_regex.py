@@ -132,6 +132,12 @@ def test_what_is_not_understood_is_one_line_with_its_place(pattern: str, said: s
     assert "\n" not in str(raised.value)
 
 
+def test_a_line_end_in_the_name_of_a_class_is_spelled_out() -> None:
+    with pytest.raises(UsageError, match=r"character 2: \[:a\\nb:\] is no class of characters") as raised:
+        Regex("[[:a\nb:]]", CHARSET)
+    assert "\n" not in str(raised.value)
+
+
 def test_a_line_break_in_a_pattern_is_spelled_out() -> None:
     with pytest.raises(UsageError, match=r"^--regex 'x\\ny': no text"):
         Regex("x\ny", CHARSET)
