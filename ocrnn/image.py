@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -329,8 +330,9 @@ def _naming(name: str) -> Iterator[None]:
         raise ImageError(
             f"{name}: too many pixels; raise --max-pixels if the picture is meant to be that large"
         ) from None
-    # TypeError is what Pillow makes of a TIFF whose size is missing.
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError) as fault:
+    # TypeError is what Pillow makes of a TIFF whose size is missing, IndexError and struct.error of a GIF that
+    # ends in its second frame.
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError, struct.error) as fault:
         reason = " ".join(str(fault).split()) or type(fault).__name__
         raise ImageError(f"{name}: the picture is damaged ({reason}); save it again") from None
 

@@ -286,6 +286,18 @@ def test_every_cut_of_a_file_is_refused_or_read(drawn: Grey) -> None:
                 continue
 
 
+def test_every_cut_of_a_film_is_refused_or_read(drawn: Grey) -> None:
+    frames = [exactly(frame) for frame in (drawn[:, :20].copy(), drawn[:, 20:40].copy())]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    whole = file.getvalue()
+    for length in range(1, len(whole)):
+        try:
+            load_lines(whole[:length])
+        except ImageError:
+            continue
+
+
 @pytest.mark.parametrize(
     ("name", "data", "fault"),
     [
