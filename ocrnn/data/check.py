@@ -22,7 +22,7 @@ from ocrnn.data.samples import UNLABELLED, Problem, Sample, shortened
 from ocrnn.data.spelling import Spelling
 from ocrnn.data.twins import Prints, fingerprint, groups
 from ocrnn.errors import ImageError
-from ocrnn.image import LineFormat
+from ocrnn.image import Grey, LineFormat
 from ocrnn.spec import Architecture
 
 MAX_COLUMNS = 2400
@@ -89,25 +89,17 @@ def check_samples(
             strangers[character] += sample.text.count(character)
             if len(places.setdefault(character, [])) < SHOWN:
                 places[character].append(sample.where)
-        problem = _label_problem(sample, charset)
-        if problem is None:
-            try:
-                grey = sample.load()
-            except ImageError as error:
-                what, _, remedy = str(error).rpartition("; ")
-                # That limit can be raised for reading alone: what is so large is no line to learn from.
-                remedy = "cut it into lines" if "--max-pixels" in remedy else remedy
-                problem = Problem(sample.where, what, remedy, "picture that cannot be opened")
-            else:
-                problem = _width_problem(sample, charset, architecture, line_format, grey.shape)
-        if problem is None:
-            fit.append(number)
-            widths.append(line_format.width(*grey.shape))
-            prints.append(fingerprint(grey))
-            outliers.add(number, grey, sample.text)
-            spelling.add(number, sample.text)
-        else:
+        opened = _label_problem(sample, charset) or _opened(sample)
+        if isinstance(opened, Problem):
+            problems[number] = opened
+        elif problem := _width_problem(sample, charset, architecture, line_format, opened.shape):
             problems[number] = problem
+        else:
+            fit.append(number)
+            widths.append(line_format.width(*opened.shape))
+            prints.append(fingerprint(opened))
+            outliers.add(number, opened, sample.text)
+            spelling.add(number, sample.text)
     prints_of_all = np.array(prints, np.uint64)
     if apart_from is not None:
         problems.update(_leaks(given, fit, prints_of_all, apart_from))
@@ -192,6 +184,17 @@ def _label_problem(sample: Sample, charset: Charset) -> Problem | None:
         what += f" {'is' if len(strangers) == 1 else 'are'} not in the charset"
         return Problem(sample.where, what, "use a larger --charset or --new-chars add", "character outside the charset")
     return None
+
+
+def _opened(sample: Sample) -> Grey | Problem:
+    """Picture (h, w) of a sample, or why it cannot be opened."""
+    try:
+        return sample.load()
+    except ImageError as error:
+        what, _, remedy = str(error).rpartition("; ")
+        # That limit can be raised for reading alone: what is so large is no line to learn from.
+        remedy = "cut it into lines" if "--max-pixels" in remedy else remedy
+        return Problem(sample.where, what, remedy, "picture that cannot be opened")
 
 
 def _width_problem(
