@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class Progress:
     rate: float = 0.0
     precision: Arithmetic | None = None
     history: tuple[dict[str, float], ...] = ()
+
+    def next_epoch(self, row: dict[str, float]) -> Progress:
+        """Where the run stands once an epoch is done, of which the history keeps this row."""
+        return replace(self, epoch=self.epoch + 1, chunk=0, batch=0, lines=0, loss=0.0, history=(*self.history, row))
 
 
 @dataclass(frozen=True)

@@ -139,20 +139,17 @@ def train(
     stop = stop or threading.Event()
     learner = Learner(network, deterministic=settings.deterministic, seed=settings.seed, team=team)
     terms = Terms({**_fingerprint(spec, settings, validation), **options}, dict(asked))
-    keeper = _Keeper(folder / CHECKPOINT, learner, terms, settings)
+    keeper = _Keeper(folder, learner, terms, settings)
     with team.together():
         progress = keeper.load() if resume else None
 
     if from_model and progress is None:
         scored, pairs = validate(network, spec, validation, team)
         progress = Progress(best=scored.cer)
-        if team.leads:
-            save_weights(folder / BEST, network, _scored(spec, scored, 0))
+        keeper.save_best(spec, scored, 0)
         yield Epoch(0, math.nan, scored, pairs, 0.0, 0.0, 0.0, 0)
     progress = progress or Progress()
-    if progress.precision is None:
-        found = settled(settings.precision, network, team.device, deterministic=settings.deterministic)
-        progress.precision = "bf16" if all(found == "bf16" for found in team.gather(found)) else "fp32"
+    progress.precision = progress.precision or _agreed_precision(network, settings, team)
     learner.precision = progress.precision
 
     # From here on: what is read and tried before learning takes nothing of `minutes`.
@@ -202,26 +199,9 @@ def train(
             raise keeper.rescued(lost, progress, clock.seconds()) from lost
         if progress.best is None or scored.cer < progress.best:
             progress.best, progress.best_epoch = scored.cer, progress.epoch
-            if team.leads:
-                save_weights(folder / BEST, network, _scored(spec, scored, progress.epoch))
-        row = {
-            "epoch": progress.epoch,
-            "loss": progress.loss / max(1, progress.lines),
-            "cer": scored.cer,
-            "wer": scored.wer,
-            "learning_rate": progress.rate,
-            "seconds": round(seconds, 1),
-            "lines_per_second": round((progress.lines - lines_before) / epoch_seconds, 1),
-        }
-        progress = dataclasses.replace(
-            progress,
-            epoch=progress.epoch + 1,
-            chunk=0,
-            batch=0,
-            lines=0,
-            loss=0.0,
-            history=(*progress.history, row),
-        )
+            keeper.save_best(spec, scored, progress.epoch)
+        row = _row(progress, scored, seconds, (progress.lines - lines_before) / epoch_seconds)
+        progress = progress.next_epoch(row)
         keeper.save(progress, seconds)
         stopped = _ended(progress, settings)
         yield Epoch(
@@ -298,10 +278,11 @@ class _Taken:
 
 
 class _Keeper:
-    """What keeps a run's checkpoint, where this is the process that does."""
+    """What keeps a run's checkpoint and its best network, where this is the process that does."""
 
-    def __init__(self, path: Path, learner: Learner, terms: Terms, settings: Settings) -> None:
-        self._path, self._learner, self._terms = path, learner, terms
+    def __init__(self, folder: Path, learner: Learner, terms: Terms, settings: Settings) -> None:
+        self._path, self._best = folder / CHECKPOINT, folder / BEST
+        self._learner, self._terms = learner, terms
         self._at_most = settings.checkpoint_seconds
         self._saved_at, self._cost = 0.0, 0.0
 
@@ -339,6 +320,11 @@ class _Keeper:
             self._cost = time.monotonic() - start
         self._saved_at = seconds
 
+    def save_best(self, spec: ModelSpec, score: Score, epoch: int) -> None:
+        """Replace the best network by this one, which got such a score after an epoch. Raises OutputError."""
+        if self._learner.team.leads:
+            save_weights(self._best, self._learner.network, _scored(spec, score, epoch))
+
     def rescued(self, lost: ProcessLost, progress: Progress, seconds: float) -> ProcessLost:
         """The error to end with when a process was lost; rank 0 saves first what the last whole step left."""
         if not self._learner.team.leads:
@@ -348,6 +334,25 @@ class _Keeper:
             return ProcessLost(f"{lost}; the last checkpoint goes on with --resume")
         self.save(progress, seconds)
         return ProcessLost(f"{lost}; saved, go on with --resume")
+
+
+def _agreed_precision(network: Network, settings: Settings, team: Team) -> Arithmetic:
+    """What all processes of a team compute in: bf16 where every one of them is to."""
+    found = settled(settings.precision, network, team.device, deterministic=settings.deterministic)
+    return "bf16" if all(its == "bf16" for its in team.gather(found)) else "fp32"
+
+
+def _row(progress: Progress, score: Score, seconds: float, lines_per_second: float) -> dict[str, float]:
+    """Figures of the epoch that a run has come to the end of, as `history` has them."""
+    return {
+        "epoch": progress.epoch,
+        "loss": progress.loss / max(1, progress.lines),
+        "cer": score.cer,
+        "wer": score.wer,
+        "learning_rate": progress.rate,
+        "seconds": round(seconds, 1),
+        "lines_per_second": round(lines_per_second, 1),
+    }
 
 
 def _rate(settings: Settings, steps: int, done: float) -> float:
