@@ -28,7 +28,12 @@ def test_text_is_composed_before_it_is_encoded() -> None:
 
 @pytest.mark.parametrize(
     ("characters", "fault"),
-    [("", "empty"), ("abca", "'a' twice"), ("a\u212b", "not in Unicode form NFC")],  # U+212B is Å composed elsewhere
+    [
+        ("", "empty"),
+        ("abca", "'a' twice"),
+        ("abcb", "'b' twice"),
+        ("a\u212b", "not in Unicode form NFC"),
+    ],  # U+212B is Å composed elsewhere
 )
 def test_charsets_that_cannot_be(characters: str, fault: str) -> None:
     with pytest.raises(CharsetError, match=fault):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ocrnn.charset import Charset
@@ -48,6 +49,7 @@ def test_fast_makes_a_frame_of_four_columns() -> None:
         assert fast.frames(width) == width // 4
     assert fast.rows() == 5
     assert fast.frames(0) >= 0
+    assert fast.stride == 4
 
 
 def test_named_takes_another_backbone_or_cell() -> None:
@@ -106,6 +108,7 @@ def test_a_stored_spec_of_format_1_still_opens() -> None:
     assert spec.architecture.stages == (Stage(8, stride=2, pool=(2, 1)),)
     assert (spec.architecture.cell, spec.architecture.hidden, spec.temperature) == ("gru", 16, 1.5)
     assert spec.about == {"licence": "Apache-2.0"}
+    assert (spec.doubt, spec.word_doubt, spec.language) == (0.0, 0.0, ""), "it never looks again"
 
 
 def changed(**changes: Any) -> str:
@@ -173,3 +176,27 @@ def test_heights_that_differ_name_the_file() -> None:
 def test_numbers_that_mean_nothing_are_damage(wrong: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="m.onnx: its description is damaged"):
         ModelSpec.from_json(changed(**wrong), name="m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2, 1, 48, 80), r"float32 \(2, 1, 48, 80\); give float32 \(N, 1, 40, W\)"),
+        ((2, 3, 40, 80), "give float32"),
+        ((1, 40, 80), "give float32"),
+        ((1, 1, 40, 80, 1), "give float32"),
+        ((0, 1, 40, 80), "make no frame"),
+        ((1, 1, 40, 0), "make no frame"),
+        ((1, 1, 40, 81), "81 columns wide; add ground up to a multiple of 4"),
+        ((1, 1, 40, 83), "83 columns wide"),
+    ],
+)
+def test_images_that_are_no_prepared_lines_are_refused(shape: tuple[int, ...], message: str) -> None:
+    SPEC.check(np.zeros((2, 1, 40, 84), np.float32))
+    with pytest.raises(ValueError, match=message):
+        SPEC.check(np.zeros(shape, np.float32))
+
+
+def test_images_of_another_kind_of_number_are_refused() -> None:
+    with pytest.raises(ValueError, match="images are float64"):
+        SPEC.check(np.zeros((1, 1, 40, 80)))

@@ -40,6 +40,17 @@ def test_shares_in_any_order_are_the_file_that_was_never_cut(run: Run, folder: P
     assert result.exit_code == 0, result.stderr
     run("read", "in", "-f", form, "-o", f"whole-{name}")
     assert (folder / name).read_bytes() == (folder / f"whole-{name}").read_bytes()
+    pictures = len(list((folder / "in").iterdir()))
+    assert result.stderr == f"ocrnn: {pictures} lines of 3 shares\n"
+
+
+def test_shares_of_nothing_make_a_table_of_nothing(run: Run, tmp_path: Path) -> None:
+    head = "path\ttext\tconfidence\n"
+    for number in (1, 2):
+        (tmp_path / f"all-{number}-of-2.tsv").write_text(head)
+    result = run("merge", "all-1-of-2.tsv", "all-2-of-2.tsv", "-o", "all.tsv")
+    assert (result.exit_code, result.stderr) == (0, "ocrnn: 0 lines of 2 shares\n")
+    assert (tmp_path / "all.tsv").read_text() == head
 
 
 def test_empty_shares_count_as_there(run: Run, folder: Path) -> None:
@@ -92,11 +103,13 @@ def test_tables(run: Run, folder: Path) -> None:
     for number in (1, 2, 3):
         run("read", "in", "--shard", f"{number}/3", "-o", "all.parquet")
     parts = sorted(map(str, folder.glob("all-*.parquet")))
-    assert run("merge", *parts, "-o", "all.parquet").exit_code == 0
+    result = run("merge", *parts, "-o", "all.parquet")
+    assert result.exit_code == 0
     run("read", "in", "-o", "whole.parquet")
     merged, whole = (parquet.read_table(folder / name) for name in ("all.parquet", "whole.parquet"))
     assert merged.equals(whole, check_metadata=True)
     assert merged.num_rows == len(list((folder / "in").iterdir()))
+    assert f"ocrnn: {merged.num_rows} lines of 3 shares\n" in result.stderr
     again = run("merge", "all.parquet", "whole.parquet", "-o", "twice.parquet")
     assert again.exit_code == 1
     assert parquet.read_table(folder / "twice.parquet").equals(whole)
@@ -114,6 +127,7 @@ def test_tables(run: Run, folder: Path) -> None:
         (["a-1-of-2.tsv", "a-1-of-3.tsv", "-o", "x.tsv"], "one count in their names"),
         (["a-1-of-2.tsv", "./a-1-of-2.tsv", "-o", "x.tsv"], "share 1/2: given twice"),
         (["cut.tsv", "-o", "x.tsv"], "cut.tsv:2: the last line is cut off"),
+        (["cut.csv", "-o", "x.csv"], "cut.csv:2: the last line is cut off"),
         (["foreign.txt", "-o", "x.txt"], "foreign.txt:1: no path stands there"),
         (["foreign.csv", "-o", "x.csv"], "foreign.csv:1: no path stands there"),
         (["foreign.jsonl", "-o", "x.jsonl"], "foreign.jsonl:1: no path stands there"),
@@ -123,6 +137,7 @@ def test_what_cannot_be_put_together_is_one_line(run: Run, tmp_path: Path, argum
     for name in ("a.tsv", "there.tsv", "a-1-of-2.tsv", "a-1-of-3.tsv"):
         (tmp_path / name).write_text("path\ttext\tconfidence\nx.png\t1\t0.5\n")
     (tmp_path / "cut.tsv").write_text("path\ttext\tconfidence\nx.png\t1")
+    (tmp_path / "cut.csv").write_text('path,text,confidence\r\nx.png,"1')
     (tmp_path / "foreign.txt").write_text("hello\n")
     (tmp_path / "foreign.csv").write_text("hello\r\n")
     (tmp_path / "foreign.jsonl").write_text("[1]\n")

@@ -13,6 +13,7 @@ from ocrnn.decoding.beam import beam_search
 from ocrnn.decoding.constraints import constraints, decode
 from ocrnn.decoding.guide import allowed, combined
 from ocrnn.decoding.lexicon import WORD_COST
+from ocrnn.errors import UsageError
 
 CHARSET = Charset("abcAB1 ")
 
@@ -48,6 +49,20 @@ def test_what_is_read_freely_stands_beside_where_it_is_another() -> None:
     assert decode(frames, 16).free is None
     assert decode(frames, 16, guide=constraints(CHARSET, regex="a..")[0]).free is None
     assert decode(peaked("abc", 0.1), 16, guide=constraints(CHARSET, block=" 1")[0]).texts
+
+
+def test_the_same_text_stands_beside_nothing_however_unsure_it_is() -> None:
+    frames = peaked("abc", 2.0)
+    decoded = decode(frames, 64, guide=constraints(CHARSET, regex="[abc]{3}")[0])
+    assert CHARSET.decode(decoded.texts[0].classes) == "abc"
+    assert decoded.texts[0].logp < math.log(0.5)
+    assert decoded.free is None
+
+
+@pytest.mark.parametrize(("option", "needed"), [("lexicon_cost", "give a lexicon"), ("lm_weight", "give an lm")])
+def test_what_belongs_to_a_constraint_is_refused_without_it(option: str, needed: str) -> None:
+    with pytest.raises(UsageError, match=f"{option}: .*{needed}"):
+        constraints(CHARSET, **{option: 1.0})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("pattern", "sure", "fits"), [("bbb", 7.8, True), ("bbb", 8.2, False), ("b", 12.5, False)])

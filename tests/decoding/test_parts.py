@@ -13,6 +13,7 @@ from ocrnn.charset import Charset
 from ocrnn.decoding.characters import alphabet
 from ocrnn.decoding.ctc import Hypothesis, greedy, log_probability
 from ocrnn.decoding.parts import alternatives, confidences, exchanges, words
+from ocrnn.decoding.regex import Regex
 
 SPACE = 2
 
@@ -135,3 +136,11 @@ def test_alternatives_are_what_a_guide_allows() -> None:
     found = alternatives(log_probs, hypothesis, 5, guide=alphabet(Charset("abc"), allow="ab"))
     assert [{number for number, _ in others} for others in found] == [{0, 2}, {0, 1}]
     assert alternatives(log_probs, Hypothesis((), -1.0, ()), 5) == []
+
+
+def test_an_alternative_is_allowed_by_the_whole_text_that_it_makes() -> None:
+    charset = Charset("abc")
+    log_probs = np.log(np.full((7, 4), 0.25, np.float32))
+    hypothesis = Hypothesis(tuple(charset.encode("abc")), -1.0, ((0, 1), (3, 4), (6, 7)))
+    found = alternatives(log_probs, hypothesis, 5, guide=Regex("[ab]bc|aac|ac", charset))
+    assert [{number for number, _ in others} for others in found] == [{2}, {0, 1}, set()]

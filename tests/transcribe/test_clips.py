@@ -125,6 +125,7 @@ def test_no_picture_can_veto_what_the_others_show() -> None:
 
 def test_nothing_fits_nothing() -> None:
     assert agree([table([0.5, 0.5])], []) == Agreement()
+    assert Agreement().logp == -math.inf, "nobody is sure of nothing"
 
 
 def test_a_language_has_its_say_by_the_rule_of_bayes() -> None:

@@ -96,7 +96,7 @@ def test_no_slope_is_tried_that_leads_out_of_the_box(width: int, slopes: int) ->
 
 @pytest.mark.parametrize(
     ("confidence", "width", "again"),
-    [(0.2, 100, True), (0.4, 100, False), (0.2, 400, False), (0.05, 400, True)],
+    [(0.2, 100, True), (0.4, 100, False), (0.2, 400, False), (0.05, 400, True), (0.1, 400, False)],
 )
 def test_words_and_lines_have_doubts_of_their_own(confidence: float, width: int, again: bool) -> None:
     spec = ModelSpec(Charset("abc"), doubt=0.1, word_doubt=0.3)
