@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ocrnn.decoding.guide import Guide, combined
+from ocrnn.decoding.guide import Guide, allowed, combined, score
 
 CLASSES = 4
 
@@ -33,13 +33,14 @@ class Table:
         return row
 
     def step(self, state: int, number: int) -> int:
+        assert self.rows[state, number] > -math.inf, "nothing is asked of what a text may not go on with"
         return int(self.steps[state, number])
 
     def end(self, state: int) -> float:
         return float(self.ends[state])
 
 
-def score(guide: Guide, text: Sequence[int]) -> float:
+def summed(guide: Guide, text: Sequence[int]) -> float:
     total, state = 0.0, guide.start
     for number in text:
         gained = float(guide.scores(state)[number])
@@ -59,8 +60,10 @@ def test_score_of_guides_side_by_side_is_their_sum(count: int) -> None:
     finite = 0
     for length in range(5):
         for text in itertools.product(range(1, CLASSES), repeat=length):
-            expected = sum(score(guide, text) for guide in guides)
+            expected = sum(summed(guide, text) for guide in guides)
+            assert summed(both, text) == pytest.approx(expected)
             assert score(both, text) == pytest.approx(expected)
+            assert allowed(both, text) == (expected > -math.inf)
             finite += expected > -math.inf
     assert finite > 3
 
@@ -77,7 +80,7 @@ def test_states_keep_apart_up_to_the_largest() -> None:
             return -float(state % 11)
 
     guides = [Counter(seed, 3) for seed in range(3)]
-    assert score(combined(guides), (1, 3)) == sum(score(guide, (1, 3)) for guide in guides)
+    assert summed(combined(guides), (1, 3)) == sum(summed(guide, (1, 3)) for guide in guides)
 
 
 def test_rows_of_one_guide_stay_as_they_are_when_it_is_combined() -> None:

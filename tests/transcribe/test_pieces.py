@@ -99,6 +99,21 @@ def test_the_seam_lies_on_ground_and_neither_piece_is_heard_at_its_end() -> None
     assert np.array_equal(stitched([left, right], [0, 4]), whole)
 
 
+@pytest.mark.parametrize(
+    ("path", "seam"),
+    [
+        ([0] * 12, 6),  # on empty ground in the middle
+        ([0] * 5 + [2, 2, 2] + [0] * 4, 3),  # beside what one piece shows and the other does not
+        ([1, 3] * 5 + [0, 0], 8),  # never in the last quarter of what they share, however bare that is
+        ([0, 0] + [1, 3] * 5, 3),  # nor in the first
+    ],
+)
+def test_the_seam_lies_in_the_middle_half_where_both_see_most_ground(path: list[int], seam: int) -> None:
+    left, right = frames([1] * 4 + [0] * 12, 0.8), frames(path + [2] * 4)
+    expected = np.concatenate((left[: 4 + seam], right[seam:]))
+    assert np.array_equal(stitched([left, right], [0, 4]), expected)
+
+
 def test_three_pieces_and_one() -> None:
     rng = np.random.default_rng(5)
     whole = np.log(rng.dirichlet(np.ones(5), 90)).astype(np.float32)
