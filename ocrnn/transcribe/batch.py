@@ -220,12 +220,16 @@ def _without_pages(files: Iterable[Path]) -> Iterator[Path]:
 
         names = ((file, named_picture(file)) for file in kept if is_page_file(file))
         described = {file: picture_of(file, name) for file, name in names if name is not None}
-    pictures = {os.path.normcase(os.path.realpath(picture)) for picture in described.values() if picture}
     if not described:  # to look where each picture really lies takes as long as to open it
         yield from (file for file in kept if not is_page_file(file))
         return
+
+    def place(picture: Path) -> str:
+        return os.path.normcase(os.path.realpath(picture))
+
+    pictures = {place(picture) for picture in described.values() if picture}
     for file in kept:
-        if file in described if is_page_file(file) else os.path.normcase(os.path.realpath(file)) not in pictures:
+        if (file in described) if is_page_file(file) else (place(file) not in pictures):
             yield file
 
 

@@ -178,3 +178,11 @@ def test_a_kept_suffix_can_collide_once_more() -> None:
 def test_two_pictures_never_share_a_file() -> None:
     with pytest.raises(UsageError, match=r"x/a\.png and y/a\.png would both be written to .*out"):
         targets([Picture("x/a.png", 2), Picture("y/a.png", 2)], "out", ".txt")
+
+
+def test_the_picture_of_a_page_is_read_by_its_lines_alone(here: Path) -> None:
+    touch(here, "in/a.png", "in/b.png", "in/page/b.xml")
+    (here / "in" / "notes.xml").write_text("<notes/>")
+    assert paths("in") == ["in/a.png", "in/b.png"]
+    (here / "in" / "page" / "b.xml").write_text('<PcGts><Page imageFilename="b.png"/></PcGts>')
+    assert paths("in") == ["in/a.png", "in/page/b.xml"]
