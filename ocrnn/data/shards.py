@@ -154,17 +154,14 @@ def _line(shard: Path, stream: BinaryIO, group: _Group, tolerated: Counter[str])
     picture, label = group.picture, next((group.texts[end] for end in _TEXTS if end in group.texts), None)
     apart = "let its files follow one another in the shard, as `tar --sort=name` and `ocrnn data pack` do"
     if picture is None:
-        if label is None or label.name.endswith(_TEXTS[-1]):
+        if label is None or label is group.texts.get("json"):
             return None  # an index, a readme
         return Problem(f"{shard / label.name}", "the label has no picture", apart, "label without picture")
     if label is None:
         return Problem(f"{shard / picture.name}", "the picture has no label", apart, UNLABELLED)
-    told: dict[str, str] = {}
-    if "json" in group.texts:
-        read = _object(shard, stream, group.texts["json"])
-        if isinstance(read, Problem):
-            return read
-        told = read
+    told = _object(shard, stream, group.texts["json"]) if "json" in group.texts else {}
+    if isinstance(told, Problem):
+        return told
     file = shard / label.name
     if label is group.texts.get("json"):
         place = column_of(list(told), TEXT_COLUMNS)
@@ -172,11 +169,10 @@ def _line(shard: Path, stream: BinaryIO, group: _Group, tolerated: Counter[str])
             return Problem(str(file), f"no text is written for {picture.name}", "write it as text")
         raw = list(told.values())[place]
     else:
-        data = _content(shard, stream, label)
-        text = data if isinstance(data, Problem) else only_line(file, lines_of(file, data, tolerated))
+        text = _text(shard, stream, label, tolerated)
         if isinstance(text, Problem):
             return text
-        raw = text[1]
+        raw = text
     name = told.get("name") or picture.name
     sample = Sample(
         shard,
@@ -188,6 +184,16 @@ def _line(shard: Path, stream: BinaryIO, group: _Group, tolerated: Counter[str])
     )
     tolerate(raw, tolerated)
     return text_problem(sample) or sample
+
+
+def _text(shard: Path, stream: BinaryIO, member: Member, tolerated: Counter[str]) -> str | Problem:
+    """The one line of a text file."""
+    data = _content(shard, stream, member)
+    if isinstance(data, Problem):
+        return data
+    file = shard / member.name
+    line = only_line(file, lines_of(file, data, tolerated))
+    return line if isinstance(line, Problem) else line[1]
 
 
 def _object(shard: Path, stream: BinaryIO, member: Member) -> dict[str, str] | Problem:

@@ -210,3 +210,11 @@ def test_a_damaged_picture_is_named_with_its_shard(tmp_path: Path) -> None:
         samples[0].load()
     with pytest.raises(ImageError, match=r"x\.tar: 2\.png: the file is empty"):
         samples[1].load()
+
+
+def test_an_object_beside_no_picture_is_about_something_else_whatever_its_letters(tmp_path: Path) -> None:
+    shard(tmp_path / "0.tar", {**of(range(2)), "INDEX.JSON": "[]", "about.txt": "two lines"})
+    labels = read_labels(tmp_path)
+    assert len(labels.samples) == 2
+    assert [problem.what for problem in labels.problems] == ["the label has no picture"]
+    assert labels.problems[0].where.endswith("about.txt")
