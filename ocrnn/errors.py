@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+import os
+from typing import Any, TypeVar, get_args
 
 
 class OcrnnError(Exception):
@@ -43,6 +44,14 @@ class BenchError(OcrnnError):
 
 class OutputError(OcrnnError):
     """A result that cannot be written where it was asked for."""
+
+
+Kind = TypeVar("Kind", bound=OcrnnError)
+
+
+def unreadable(kind: type[Kind], path: str | os.PathLike[str], fault: OSError) -> Kind:
+    """The error of this kind for a file that the system does not give."""
+    return kind(f"{os.fspath(path)}: cannot be read ({fault.strerror}); check the path and its rights")
 
 
 def one_of(choices: Any, **given: str) -> None:

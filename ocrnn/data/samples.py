@@ -6,11 +6,12 @@ import io
 import os
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Protocol
 
-from ocrnn.errors import ImageError
+from ocrnn.errors import ImageError, unreadable
 from ocrnn.image import MAX_PIXELS, Grey, load_lines
 
 
@@ -54,11 +55,11 @@ class Sample:
         if self.part is not None:
             return self.part.load(self.image, max_pixels)
         pages = load_lines(self.image, max_pixels=max_pixels)
-        if self.page is None and len(pages) > 1:
-            raise ImageError(f"{self.image}: {len(pages)} pages with one label; save each page as a picture of its own")
-        if (self.page or 0) >= len(pages):
-            raise ImageError(f"{self.image}: has no page {(self.page or 0) + 1}; mend the label")
-        return pages[self.page or 0]
+        if self.page is None:
+            return _only(str(self.image), pages)
+        if self.page >= len(pages):
+            raise ImageError(f"{self.image}: has no page {self.page + 1}; mend the label")
+        return pages[self.page]
 
     def read(self) -> bytes | None:
         """The picture's file as it is; None where the picture is only a part of one. Raises ImageError."""
@@ -69,9 +70,7 @@ class Sample:
         try:
             return self.image.read_bytes()
         except OSError as fault:
-            raise ImageError(
-                f"{self.image}: cannot be read ({fault.strerror}); check the path and its rights"
-            ) from None
+            raise unreadable(ImageError, self.image, fault) from None
 
     @property
     def title(self) -> str:
@@ -133,7 +132,11 @@ class Remark(Finding):
 
 def load_stored(name: str, data: bytes, max_pixels: int) -> Grey:
     """Picture (h, w) of the bytes of one that has no file of its own; raises ImageError that calls it by this name."""
-    pages = load_lines(Stored(name, data), max_pixels=max_pixels)
+    return _only(name, load_lines(Stored(name, data), max_pixels=max_pixels))
+
+
+def _only(name: str, pages: Sequence[Grey]) -> Grey:
+    """The page of a picture that has one label."""
     if len(pages) > 1:
         raise ImageError(f"{name}: {len(pages)} pages with one label; save each page as a picture of its own")
     return pages[0]

@@ -21,7 +21,7 @@ from ocrnn.data.lines import Numbers, Store, by_part
 from ocrnn.data.samples import UNLABELLED, Problem, Sample, cleaned, document_of, shortened, text_problem, tolerate
 from ocrnn.data.tar import BLOCK, Member, TarFault, members
 from ocrnn.data.textfile import lines_of, only_line
-from ocrnn.errors import LabelError
+from ocrnn.errors import LabelError, unreadable
 from ocrnn.folders import is_picture
 
 _MOST_TEXT = 1 << 20
@@ -102,7 +102,7 @@ def _lines_at(shard: Path, starts: Iterable[int]) -> Iterator[Sample]:
                     raise LabelError(f"{shard}: has changed since it was looked through; start again")
                 yield line
     except OSError as fault:
-        raise LabelError(f"{shard}: cannot be read ({fault.strerror}); check the path and its rights") from None
+        raise unreadable(LabelError, shard, fault) from None
 
 
 @dataclass

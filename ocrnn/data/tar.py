@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ocrnn.data.samples import load_stored
-from ocrnn.errors import ImageError
+from ocrnn.errors import ImageError, unreadable
 from ocrnn.image import MAX_PIXELS, Grey
 from ocrnn.storage import whole_file
 
@@ -68,7 +68,7 @@ class Member:
                 stream.seek(self.start)
                 return stream.read(self.size)
         except OSError as fault:
-            raise ImageError(f"{tar}: cannot be read ({fault.strerror}); check the path and its rights") from None
+            raise unreadable(ImageError, tar, fault) from None
 
     def load(self, holder: Path, max_pixels: int = MAX_PIXELS) -> Grey:
         """Picture (h, w) of these bytes; raises ImageError."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ocrnn.errors import ModelError, UsageError
+from ocrnn.errors import ModelError, UsageError, unreadable
 from ocrnn.model import device as devices
 from ocrnn.model import file, tiles
 from ocrnn.model.cores import free_cores
@@ -204,4 +204,4 @@ def content_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as fault:
-        raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
+        raise unreadable(ModelError, path, fault) from None

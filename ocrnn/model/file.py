@@ -16,7 +16,7 @@ from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ocrnn.errors import ModelError
+from ocrnn.errors import ModelError, unreadable
 from ocrnn.model.wire import Damaged, fields
 from ocrnn.spec import ModelSpec
 
@@ -47,7 +47,7 @@ def header(path: Path) -> ModelSpec:
     except IsADirectoryError:
         raise ModelError(f"{path}: is a folder; name the model file in it") from None
     except OSError as fault:
-        raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
+        raise unreadable(ModelError, path, fault) from None
 
 
 @dataclass(frozen=True)

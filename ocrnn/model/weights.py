@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from ocrnn.errors import ModelError
+from ocrnn.errors import ModelError, unreadable
 from ocrnn.model.file import KEY, damaged, header
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
@@ -36,7 +36,7 @@ def load_weights(path: str | Path) -> tuple[Network, ModelSpec]:
     try:
         tensors = load(path.read_bytes())
     except OSError as fault:
-        raise ModelError(f"{path}: cannot be read ({fault.strerror}); check the path and its rights") from None
+        raise unreadable(ModelError, path, fault) from None
     except SafetensorError as fault:
         raise damaged(path, str(fault)) from None
     try:

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ocrnn.errors import UsageError
+from ocrnn.errors import UsageError, unreadable
 from ocrnn.storage import Write
 from ocrnn.transcribe.parquet import SUFFIX, libraries
 from ocrnn.transcribe.shards import Shard
@@ -140,7 +139,7 @@ def _opened(file: Path) -> tuple[bytes, Iterator[tuple[str, bytes]]]:
             first = stream.readline()
             return first if first.startswith(_HEADS[ending]) else b"", records
     except OSError as fault:
-        raise _unreadable(file, fault) from None
+        raise unreadable(UsageError, file, fault) from None
 
 
 def _records(file: Path, ending: str) -> Iterator[tuple[str, bytes]]:
@@ -157,7 +156,7 @@ def _records(file: Path, ending: str) -> Iterator[tuple[str, bytes]]:
                     raise UsageError(f"{file}:{number}: the last line is cut off; read the share again")
                 yield _path_of(file, number, record), record
     except OSError as fault:
-        raise _unreadable(file, fault) from None
+        raise unreadable(UsageError, file, fault) from None
 
 
 def _json_records(file: Path, stream: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
@@ -249,7 +248,3 @@ def _merge_parquet(files: Sequence[Path], write: Write, fresh: Callable[[str], b
                 writer.write_table(table)
                 count += table.num_rows
     return count
-
-
-def _unreadable(file: Path, fault: OSError) -> UsageError:
-    return UsageError(f"{os.fspath(file)}: cannot be read ({fault.strerror}); check the path and its rights")
