@@ -25,8 +25,10 @@ from ocrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from ocrnn.data.labels import Problem
+    from ocrnn.training.board import Board
     from ocrnn.training.distributed import Team
     from ocrnn.training.loop import Epoch
+    from ocrnn.training.report import Report
     from ocrnn.training.run import Run
 
 _PROBLEMS_SHOWN = 10
@@ -213,9 +215,7 @@ def _teach(
     with _installed():
         import torch
 
-        from ocrnn.training.curves import save_history
-        from ocrnn.training.diagnosis import explain, verdict
-        from ocrnn.training.loop import Step
+        from ocrnn.training.diagnosis import verdict
         from ocrnn.training.options import Options, command_line
         from ocrnn.training.report import Report
         from ocrnn.training.run import Run
@@ -242,44 +242,16 @@ def _teach(
             team,
         )
     if not team.leads:
-        with _asked_to_stop() as stop:
-            for _ in run.events(stop):
-                pass
-        if stop.is_set():
-            raise SystemExit(INTERRUPTED)
+        _follow(run)
         return
     report = Report(run)
-    told: str | None = None
     # Before the first word: who reads it may ask to stop at once.
     with _asked_to_stop() as stop, Board(run.options.out) if log_to else nullcontext() as board:
         _introduce(run, quiet=quiet, verbose=verbose)
         if show_augmented:
             save_sheet(show_augmented, run.plan(1), run.spec, run.settings.seed)
-        with drawn(None, "lines", shown=not quiet) as bar:
-            for event in run.events(stop):
-                if isinstance(event, Step):
-                    bar.total, bar.n = event.of, event.lines
-                    bar.set_postfix_str(f"loss {event.loss:.3f}, {event.progress:.0%} of the run", refresh=False)
-                    bar.update(0)
-                    continue
-                if board is not None:
-                    board.add(event, run.validation)
-                if event.history:
-                    save_history(run.options.out, event.history)
-                if not quiet:
-                    bar.write(_row(event), file=sys.stderr)
-                advice = explain(
-                    run.epochs,
-                    learning_rate=run.settings.learning_rate,
-                    usual=run.usual_rate,
-                    lines=len(run.training),
-                )
-                report.add(event, advice)
-                fault = advice and _FIGURES.sub("", advice)
-                if fault and fault != told:  # told once, not after each epoch with other figures
-                    bar.write(f"ocrnn: {advice}", file=sys.stderr)
-                told = fault
-                bar.reset()
+        _watch(run, stop, report, board, quiet=quiet)
+    ended = ""
     if run.epochs:
         ended = (
             "stopped and saved" if stop.is_set() else f"{run.epochs[-1].stopped}; {verdict(run.epochs, run.written)}"
@@ -291,13 +263,61 @@ def _teach(
         given = "".join(f" --{name} {value}" for name, value in more.items() if value)
         click.echo(f"ocrnn: stopped and saved; go on with: {again}{given}", err=True)
         raise SystemExit(INTERRUPTED)
-    if not quiet and run.epochs:
+    _conclude(run, ended, quiet=quiet)
+
+
+def _follow(run: Run) -> None:
+    """Take part in a run that rank 0 speaks for."""
+    with _asked_to_stop() as stop:
+        for _ in run.events(stop):
+            pass
+    if stop.is_set():
+        raise SystemExit(INTERRUPTED)
+
+
+def _watch(run: Run, stop: threading.Event, report: Report, board: Board | None, *, quiet: bool) -> None:
+    """Train, showing each step in a bar, each epoch in a row and the logs, and what is wrong as soon as it is seen."""
+    from ocrnn.training.curves import save_history
+    from ocrnn.training.diagnosis import explain
+    from ocrnn.training.loop import Step
+
+    told: str | None = None
+    with drawn(None, "lines", shown=not quiet) as bar:
+        for event in run.events(stop):
+            if isinstance(event, Step):
+                bar.total, bar.n = event.of, event.lines
+                bar.set_postfix_str(f"loss {event.loss:.3f}, {event.progress:.0%} of the run", refresh=False)
+                bar.update(0)
+                continue
+            if board is not None:
+                board.add(event, run.validation)
+            if event.history:
+                save_history(run.options.out, event.history)
+            if not quiet:
+                bar.write(_row(event), file=sys.stderr)
+            advice = explain(
+                run.epochs,
+                learning_rate=run.settings.learning_rate,
+                usual=run.usual_rate,
+                lines=len(run.training),
+            )
+            report.add(event, advice)
+            fault = advice and _FIGURES.sub("", advice)
+            if fault and fault != told:  # told once, not after each epoch with other figures
+                bar.write(f"ocrnn: {advice}", file=sys.stderr)
+            told = fault
+            bar.reset()
+
+
+def _conclude(run: Run, ended: str, *, quiet: bool) -> None:
+    """Say how a run that came to its end did so, and give the model."""
+    if not run.epochs:
+        best = run.options.out / "best.safetensors"
+        click.echo(f"ocrnn: {run.options.out}: was finished before; go on --from {best} with another --out", err=True)
+    elif not quiet:
         click.echo(ended, err=True)
         if run.outcome:
             click.echo(run.outcome.table(), err=True)
-    elif not run.epochs:
-        best = run.options.out / "best.safetensors"
-        click.echo(f"ocrnn: {run.options.out}: was finished before; go on --from {best} with another --out", err=True)
     for remark in run.outcome.remarks() if run.outcome else ():
         click.echo(f"ocrnn: {remark}", err=True)
     click.echo(run.options.out / "best.onnx")
