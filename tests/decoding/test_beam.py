@@ -6,7 +6,7 @@ import doctest
 import itertools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -288,6 +288,16 @@ def test_narrow_beam_with_a_guide_is_the_plain_search(name: str, width: int) -> 
         found = beam_search(log_probs, width, guide=guide)
         assert [hypothesis.classes for hypothesis in found] == [*expected]
         assert [hypothesis.logp + hypothesis.score for hypothesis in found] == pytest.approx([*expected.values()])
+
+
+def test_a_trace_ranks_as_the_guide_has_it_so_far() -> None:
+    log_probs = random_frames(np.random.default_rng(5), 6, CHARSET.classes)
+    steps: list[Sequence[tuple[Text, float]]] = []
+    (best, *_) = beam_search(log_probs, 4, guide=Taste(1), trace=lambda _, texts: steps.append(list(texts)))
+    for texts in steps:
+        assert [rank for _, rank in texts] == sorted((rank for _, rank in texts), reverse=True)
+    without_end = best.logp + best.score - Taste(1).end(best.classes[-1])
+    assert dict(steps[-1])[best.classes] == pytest.approx(without_end)
 
 
 def plain_guided_search(log_probs: Frames, width: int, guide: Guide) -> dict[Text, float]:

@@ -73,6 +73,11 @@ def test_jsonl_is_a_record_of_json_on_each_line_as_soon_as_it_is_there() -> None
     assert [line.count(b"\n") for line in written] == [1, 1]
 
 
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_letters_of_any_script_stand_in_json_as_they_are(form: Form) -> None:
+    assert '"text": "Grüße ſ"' in document(form, [("a.png", READING)]).decode()
+
+
 @pytest.mark.parametrize("form", FILE_SUFFIXES)
 def test_what_could_not_be_read_is_left_out(form: Form) -> None:
     def document_of(*results: Result) -> bytes:
