@@ -43,12 +43,8 @@ def real(graph: Any) -> Any:
         elif node.op_type == "DequantizeLinear":
             nodes.append(helper.make_node("Identity", given[:1], node.output, node.name))
         elif node.op_type == "DynamicQuantizeLSTM":
-            for place, (scale_place, zero_place) in {1: (8, 9), 2: (10, 11)}.items():
-                whole, scale, zero = (stored[given[each]] for each in (place, scale_place, zero_place))
-                # (D, K, 4 H) with a scale for each direction, or for each of its columns; an LSTM has (D, 4 H, K).
-                scale, zero = (each.reshape(len(whole), 1, -1) for each in (scale, zero))
-                exact = (whole.astype(np.float32) - zero) * scale
-                made[given[place]] = np.ascontiguousarray(exact.transpose(0, 2, 1))
+            for places in ((1, 8, 9), (2, 10, 11)):  # of weights, their scales and their zeros
+                made[given[places[0]]] = _recurrent_weights(*(stored[given[place]] for place in places))
             layer = helper.make_node("LSTM", given[:8], node.output, node.name)
             layer.attribute.extend(node.attribute)
             nodes.append(layer)
@@ -91,3 +87,9 @@ def _weights(whole: Array, scale: Array, zero: Array, *, axis: int) -> Array:
         shape = [-1 if place == axis % whole.ndim else 1 for place in range(whole.ndim)]
         scale, zero = scale.reshape(shape), zero.reshape(shape)
     return np.asarray((whole.astype(np.float32) - zero.astype(np.float32)) * scale, np.float32)
+
+
+def _recurrent_weights(whole: Array, scale: Array, zero: Array) -> Array:
+    """Weights (D, 4 H, K) of an LSTM for whole numbers (D, K, 4 H), with a scale for each direction or column."""
+    scale, zero = (each.reshape(len(whole), 1, -1) for each in (scale, zero))
+    return np.ascontiguousarray(((whole.astype(np.float32) - zero) * scale).transpose(0, 2, 1))
