@@ -131,6 +131,17 @@ def test_page_2019(bars: Bars, folder: Path, validated: Callable[[str], Validate
     assert root.find(".//{*}TextRegion/{*}TextEquiv").get("conf") is None
 
 
+def test_no_other_text_of_a_region_is_left(bars: Bars, folder: Path) -> None:
+    plain = "<pc:PlainText>region text</pc:PlainText>"
+    other = '<pc:TextEquiv index="1"><pc:Unicode>region text of old</pc:Unicode></pc:TextEquiv>'
+    xml = PAGE.replace("<pc:Unicode>region", f"{plain}<pc:Unicode>region").replace(
+        "</pc:TextEquiv>\n\t\t</pc:TextRegion>", f"</pc:TextEquiv>{other}</pc:TextRegion>"
+    )
+    assert xml.count("region text") == 3
+    (region,) = fill(bars, folder, xml, "page").findall(".//{*}TextRegion")
+    assert ["".join(told.itertext()) for told in region.findall("{*}TextEquiv")] == ["\n".join(TEXTS)]
+
+
 @pytest.mark.parametrize(("form", "xml"), [("page", PAGE), ("alto", ALTO)])
 def test_nothing_else_changes(bars: Bars, folder: Path, form: Form, xml: str) -> None:
     fill(bars, folder, xml, form)
