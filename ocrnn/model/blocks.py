@@ -33,7 +33,7 @@ def blocked(graph: Any) -> Any:
     convolution does not keep the size of a line but for its step, comes out as it is. The given graph stays untouched.
     """
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import numpy_helper
 
     changed = onnx.ModelProto()
     changed.CopyFrom(graph)
@@ -49,30 +49,8 @@ def blocked(graph: Any) -> Any:
     if not fits or size % 2 == 0 or pad != size // 2 or ends.op_type != "Relu":
         return changed
     kernel, bias = (numpy_helper.to_array(stored[name]) for name in first.input[1:])
-    wide, pads = _on_blocks(kernel[:, 0], step, pad)
-    shapes = {
-        "cut": [0, spec.line_format.height // rows, rows, -1, columns],
-        "flat": [0, 0, -1, rows * columns],
-        "side": [0, 0, -1, len(kernel)],
-    }
-    tensors = {"kernel": wide, "bias": np.tile(bias, _SIDE), **{name: np.array(to) for name, to in shapes.items()}}
-
-    def node(kind: str, given: list[str], made: str, **settings: Any) -> Any:
-        return helper.make_node(kind, given, [made], PREFIX + made, **settings)
-
-    names = {name: PREFIX + name for name in tensors}
-    nodes = [
-        node("Reshape", [first.input[0], names["cut"]], "rows"),  # (N, H/r, r, W/c, c)
-        node("Transpose", ["rows"], "pixels", perm=[0, 1, 3, 2, 4]),
-        node("Reshape", ["pixels", names["flat"]], "last"),  # (N, H/r, W/c, r c)
-        node("Transpose", ["last"], "blocks", perm=[0, 3, 1, 2]),  # (N, r c, H/r, W/c)
-        node("Conv", ["blocks", names["kernel"], names["bias"]], "sides", kernel_shape=wide.shape[2:], pads=pads),
-        node("Relu", ["sides"], "inked"),  # (N, 2 K, H/r, W/c)
-        node("Transpose", ["inked"], "apart", perm=[0, 2, 3, 1]),
-        node("Reshape", ["apart", names["side"]], "columns"),  # (N, H/r, 2 W/c, K)
-    ]
-    nodes.append(helper.make_node("Transpose", ["columns"], ends.output, PREFIX + "maps", perm=[0, 3, 1, 2]))
-    inside.initializer.extend(numpy_helper.from_array(value, names[name]) for name, value in tensors.items())
+    nodes, tensors = _layer(first.input[0], ends.output[0], kernel, bias, step, pad, spec.line_format.height)
+    inside.initializer.extend(numpy_helper.from_array(value, name) for name, value in tensors.items())
     rest = [each for each in inside.node if each is not first and each is not ends]
     at = list(inside.node).index(first)
     ordered = [type(each).FromString(each.SerializeToString()) for each in [*rest[:at], *nodes, *rest[at:]]]
@@ -83,6 +61,39 @@ def blocked(graph: Any) -> Any:
         inside.initializer.remove(stored[name])
     onnx.checker.check_model(changed)
     return changed
+
+
+def _layer(
+    given: str, made: str, kernel: Array, bias: Array, step: int, pad: int, height: int
+) -> tuple[list[Any], dict[str, Array]]:
+    """Nodes that make of lines `given` what a convolution (K, 1, k, k) and a ReLU do, and the tensors they take."""
+    from onnx import helper
+
+    rows, columns = step, _SIDE * step
+    wide, pads = _on_blocks(kernel[:, 0], step, pad)
+    shapes = {
+        "cut": [0, height // rows, rows, -1, columns],
+        "flat": [0, 0, -1, rows * columns],
+        "side": [0, 0, -1, len(kernel)],
+    }
+    tensors = {"kernel": wide, "bias": np.tile(bias, _SIDE), **{name: np.array(to) for name, to in shapes.items()}}
+
+    def node(kind: str, takes: list[str], gives: str, **settings: Any) -> Any:
+        return helper.make_node(kind, takes, [gives], PREFIX + gives, **settings)
+
+    names = {name: PREFIX + name for name in tensors}
+    nodes = [
+        node("Reshape", [given, names["cut"]], "rows"),  # (N, H/r, r, W/c, c)
+        node("Transpose", ["rows"], "pixels", perm=[0, 1, 3, 2, 4]),
+        node("Reshape", ["pixels", names["flat"]], "last"),  # (N, H/r, W/c, r c)
+        node("Transpose", ["last"], "blocks", perm=[0, 3, 1, 2]),  # (N, r c, H/r, W/c)
+        node("Conv", ["blocks", names["kernel"], names["bias"]], "sides", kernel_shape=wide.shape[2:], pads=pads),
+        node("Relu", ["sides"], "inked"),  # (N, 2 K, H/r, W/c)
+        node("Transpose", ["inked"], "apart", perm=[0, 2, 3, 1]),
+        node("Reshape", ["apart", names["side"]], "columns"),  # (N, H/r, 2 W/c, K)
+    ]
+    nodes.append(helper.make_node("Transpose", ["columns"], [made], PREFIX + "maps", perm=[0, 3, 1, 2]))
+    return nodes, {names[name]: value for name, value in tensors.items()}
 
 
 def _on_blocks(kernel: Array, step: int, pad: int) -> tuple[Array, list[int]]:
