@@ -26,9 +26,9 @@ NameKey = tuple[Pieces, Pieces, str]
 """Sorts one name: the pieces before its ending, those of the ending, then the name itself."""
 
 
-def find_pictures(folder: str | Path, *, unreadable: Callable[[UsageError], None] | None = None) -> Iterator[Path]:
+def find_pictures(folder: str | Path) -> Iterator[Path]:
     """Pictures (by their endings) below a folder, as `find_files` finds them."""
-    return (path for path in find_files(folder, unreadable=unreadable) if is_picture(path))
+    return (path for path in find_files(folder) if is_picture(path))
 
 
 def is_picture(path: str | Path) -> bool:

@@ -154,9 +154,15 @@ def summary(
     return f"check: {told}{no_label}\nremarks: {odd or 'none'}{more}"
 
 
-def _most_frequent(kinds: Iterable[tuple[str, int]], most: int = 3) -> str:
+_KINDS = 3
+"""Kinds of problems, and of remarks, that the summary names."""
+
+
+def _most_frequent(kinds: Iterable[tuple[str, int]]) -> str:
     named = [f"{kind} {count}" for kind, count in kinds]
-    return ", ".join(named[:most] + ([f"and {counted(len(named) - most, 'kind')} more"] if len(named) > most else []))
+    return ", ".join(
+        named[:_KINDS] + ([f"and {counted(len(named) - _KINDS, 'kind')} more"] if len(named) > _KINDS else [])
+    )
 
 
 def minimum_frames(classes: Sequence[int]) -> int:

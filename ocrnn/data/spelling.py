@@ -114,9 +114,13 @@ def _some(remarks: Remarks | None) -> Iterator[Remarks]:
         yield remarks
 
 
-def _around(text: str, place: int, margin: int = 12) -> str:
+_MARGIN = 12
+"""Characters that are quoted on either side of a place."""
+
+
+def _around(text: str, place: int) -> str:
     """The piece of a text around a place, quoted."""
-    start, end = max(0, place - margin), place + margin
+    start, end = max(0, place - _MARGIN), place + _MARGIN
     return repr(("…" if start else "") + text[start:end] + ("…" if end < len(text) else ""))
 
 

@@ -97,7 +97,7 @@ class Words:
     most = 0.0
     floor = -math.inf
 
-    def __init__(self, words: Iterable[str], charset: Charset, *, cost: float = WORD_COST) -> None:
+    def __init__(self, words: Iterable[str], charset: Charset, *, cost: float) -> None:
         """Learn words that are letters throughout; those with letters that the charset lacks are left out."""
         self._trie = _Trie(_spellings(words), charset)
         self._cost = cost

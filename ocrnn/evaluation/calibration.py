@@ -133,11 +133,9 @@ def reliability(
     confidences: Iterable[float],
     right: Iterable[bool],
     *,
-    bins: int = BINS,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> Reliability:
-    """Hold confidences against what came true, in at most `bins` bins of at least ten lines where there are so many.
+    """Hold confidences against what came true, in at most `BINS` bins of at least ten lines where there are so many.
 
     Chance is drawn `resamples` times, and so are the lines anew. Raises ValueError for no lines.
     """
@@ -146,8 +144,8 @@ def reliability(
         raise ValueError("no lines to calibrate with")
     order = said.argsort(kind="stable")
     said, true = said[order], true[order]
-    edges = np.linspace(0, len(said), max(1, min(bins, len(said) // 10)) + 1).astype(int)[:-1]
-    rng = np.random.default_rng(seed)
+    edges = np.linspace(0, len(said), max(1, min(BINS, len(said) // 10)) + 1).astype(int)[:-1]
+    rng = np.random.default_rng(0)
     chance, drawn = [], []
     for _ in range(resamples):
         chance.append(_error(said, (rng.random(len(said)) < said).astype(float), edges))

@@ -94,14 +94,11 @@ def read_samples(samples: Iterable[Sample], reader: Reader, *, batch_size: int =
         yield _read_sample(sample, result.outcome)
 
 
-def evaluate(lines: Iterable[ReadSample], *, resamples: int = 1000, seed: int = 0) -> Evaluation:
-    """Figures over lines that were read; `resamples` and `seed` are those of `metrics.score`.
-
-    Raises ValueError where there are no lines.
-    """
+def evaluate(lines: Iterable[ReadSample]) -> Evaluation:
+    """Figures over lines that were read; raises ValueError where there are none."""
     lines = tuple(lines)
     readings, truths = [line.reading for line in lines], [line.truth for line in lines]
-    return Evaluation(score(readings, truths, resamples=resamples, seed=seed), lines)
+    return Evaluation(score(readings, truths), lines)
 
 
 def _read_sample(sample: Sample, outcome: Reading | ImageError) -> ReadSample:

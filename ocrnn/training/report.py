@@ -45,13 +45,13 @@ class WorstLine:
             return None
 
 
-def worst_lines(epoch: Epoch, validation: Sequence[Sample], count: int = _WORST) -> list[WorstLine]:
+def worst_lines(epoch: Epoch, validation: Sequence[Sample]) -> list[WorstLine]:
     """The lines that an epoch's model reads worst, worst first, none that are right."""
     lines = [
         WorstLine(sample, reading, distance(fold(reading), fold(truth)))
         for sample, (truth, reading) in zip(validation, epoch.pairs, strict=True)
     ]
-    return sorted((found for found in lines if found.edits), key=lambda found: -found.edits)[:count]
+    return sorted((found for found in lines if found.edits), key=lambda found: -found.edits)[:_WORST]
 
 
 class Report:

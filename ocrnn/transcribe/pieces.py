@@ -63,17 +63,17 @@ def together(model: Model, batches: Sequence[Array]) -> list[Array]:
     return [tempered(log_probs, model.spec.temperature) for log_probs in infer_together(model, batches)]
 
 
-def cut(width: int, stride: int, *, piece: int = PIECE, overlap: int = OVERLAP) -> list[Span]:
+def cut(width: int, stride: int) -> list[Span]:
     """Columns [first, last) of the pieces of a line of this width, each start a multiple of the network's stride.
 
-    As few pieces of about `piece` columns as cover the line with `overlap` between neighbours.
+    As few pieces of about `PIECE` columns as cover the line with `OVERLAP` between neighbours.
 
-    >>> cut(5000, 4, piece=2048, overlap=256)
+    >>> cut(5000, 4)
     [(0, 1840), (1584, 3424), (3168, 5000)]
     """
-    count = max(1, -(-(width - overlap) // (piece - overlap)))
-    step = max(1, -(-(width - overlap) // (count * stride))) * stride
-    return [(first, min(first + step + overlap, width)) for first in range(0, max(1, width - overlap), step)]
+    count = max(1, -(-(width - OVERLAP) // (PIECE - OVERLAP)))
+    step = max(1, -(-(width - OVERLAP) // (count * stride))) * stride
+    return [(first, min(first + step + OVERLAP, width)) for first in range(0, max(1, width - OVERLAP), step)]
 
 
 def stitched(parts: Iterable[Array], starts: Iterable[int]) -> Array:
