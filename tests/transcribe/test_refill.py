@@ -142,6 +142,25 @@ def test_no_other_text_of_a_region_is_left(bars: Bars, folder: Path) -> None:
     assert ["".join(told.itertext()) for told in region.findall("{*}TextEquiv")] == ["\n".join(TEXTS)]
 
 
+def test_page_without_a_namespace_gets_elements_without_one(bars: Bars, folder: Path) -> None:
+    bare = re.sub(r' xmlns:pc="[^"]*"', "", PAGE).replace("pc:", "")
+    root = fill(bars, folder, bare, "page")
+    assert [said(line) for line in root.iter("TextLine")] == list(TEXTS)
+    assert len(root.findall(".//TextLine/Word/Glyph")) == sum(len(text.replace(" ", "")) for text in TEXTS)
+
+
+def test_points_of_a_page_of_another_size_than_its_picture_stay_in_its_own(bars: Bars, folder: Path) -> None:
+    def doubled(match: re.Match[str]) -> str:
+        return match[1] + re.sub(r"\d+", lambda number: str(2 * int(number[0])), match[2])
+
+    large = re.sub(r'((?:imageWidth|imageHeight|points)=)("[^"]*")', doubled, PAGE)
+    places = [
+        np.array([list(map(int, point.split(","))) for coords in found for point in coords.get("points").split()])
+        for found in (fill(bars, folder, xml, "page").findall(".//{*}Glyph/{*}Coords") for xml in (PAGE, large))
+    ]
+    assert len(places[0]) > 4 and np.abs(places[1] - 2 * places[0]).max() <= 2
+
+
 @pytest.mark.parametrize(("form", "xml"), [("page", PAGE), ("alto", ALTO)])
 def test_nothing_else_changes(bars: Bars, folder: Path, form: Form, xml: str) -> None:
     fill(bars, folder, xml, form)
