@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ocrnn.charset import Charset
-from ocrnn.data.check import MAX_COLUMNS, CheckReport, Stranger, check_samples, minimum_frames, summary
+from ocrnn.data.check import MAX_COLUMNS, SHOWN, CheckReport, Stranger, by_kind, check_samples, minimum_frames, summary
 from ocrnn.data.labels import Sample, read_labels
 from ocrnn.data.samples import UNLABELLED, Problem
 from ocrnn.image import LineFormat, load_lines
@@ -116,6 +116,22 @@ def test_strangers_are_named_and_counted(tmp_path: Path) -> None:
         ("ß", Stranger(3, (str(a), str(c)))),
         ("x", Stranger(1, (str(c),))),
         ("y", Stranger(1, (str(c),))),
+    ]
+
+
+def test_of_a_stranger_everywhere_the_first_places_are_kept(tmp_path: Path) -> None:
+    picture = drawn(tmp_path / "x.png")
+    report = checked(*(Sample(picture, "aß", label_file=Path("t.tsv"), line_number=n) for n in range(1, 9)))
+    assert report.strangers == {"ß": Stranger(8, tuple(f"t.tsv:{n}" for n in range(1, SHOWN + 1)))}
+
+
+def test_kinds_of_problems_stand_by_how_often_they_are_and_pictures_without_labels_last() -> None:
+    kinds = ["rare", "often", UNLABELLED, "often", UNLABELLED, UNLABELLED]
+    found = by_kind(Problem(str(number), "is odd", "mend it", kind) for number, kind in enumerate(kinds))
+    assert [(kind, [problem.where for problem in its]) for kind, its in found] == [
+        ("often", ["1", "3"]),
+        ("rare", ["0"]),
+        (UNLABELLED, ["2", "4", "5"]),
     ]
 
 
