@@ -93,7 +93,8 @@ def _delimiter(content: str) -> str:
             continue
         if len(cells) > 1 and (_named_columns(cells) is not None or is_picture(Path(cells[0].strip()))):
             return delimiter
-    return ","
+    # Names that are not known: cut as what is below them, they alone are not understood.
+    return max(";\t,", key=content.count)
 
 
 def _named_columns(cells: list[str]) -> _Columns | None:
@@ -125,6 +126,8 @@ def _row(table: Path, number: int, cells: list[str], columns: _Columns, found: F
         remedy = (
             "take the tabs out of the text" if kind == "tab" else "put a text that holds the delimiter between quotes"
         )
+        if number == 1 and table.suffix.lower() != ".txt":  # such lists have no names
+            remedy += ", or name the columns above, image and text among them"
         return Problem(where, f"{len(cells)} cells where {columns.count} are expected", remedy)
     if not name:
         return Problem(where, "no picture is named", "write the picture's path, or remove the line")

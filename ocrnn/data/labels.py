@@ -38,8 +38,8 @@ class LabelSet:
 
     The samples are a tuple; with stores of many lines among them, such as tar shards, a sequence that reads each line
     when it is asked for (`data.lines`).
-    `tolerated` counts what was put right on the way and needs no remedy: byte order marks, CRLF line ends, blank lines,
-    spaces at the ends of texts, texts brought to NFC.
+    `tolerated` counts what was put right on the way and needs no remedy: byte order marks, UTF-16, CRLF line ends,
+    blank lines, spaces at the ends of texts, texts brought to NFC.
     """
 
     samples: Sequence[Sample]

@@ -148,6 +148,10 @@ def _spaces_in_a_row(text: str) -> str:
     return f"{count} spaces in a row in {_around(text, place)}"
 
 
+def _spreadsheet_quotes(text: str) -> str:
+    return f"a doubled quote between quotes, in {_around(text, 0)}" if _QUOTED.fullmatch(text) else ""
+
+
 def _unusual_space(text: str) -> str:
     return _first(text, lambda c: c != " " and unicodedata.category(c) in {"Zs", "Zl", "Zp"})
 
@@ -165,6 +169,8 @@ def _first(text: str, is_odd: Callable[[str], bool]) -> str:
     return f"{name}, U+{ord(text[place]):04X}, in {_around(text, place)}"
 
 
+_QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+"""A text in quotes whose own are doubled: a cell that a spreadsheet wrote, found where no quotes are undone."""
 _WORD = re.compile(r"[^\W\d_]+")
 _LIKE_LATIN = {
     "CYRILLIC": frozenset("АВЕЅІЈКМНОРСТУХЗаеорсухѕіјһӏԁԛԝ"),
@@ -206,6 +212,11 @@ def _script(character: str) -> str:
 
 _ODDITIES = (
     _Oddity(Kind("spaces in a row", "write one space, as no picture shows how many"), _spaces_in_a_row, in_ascii=True),
+    _Oddity(
+        Kind("quotes of a spreadsheet", "save the table as .csv, where they are undone, or take them off"),
+        _spreadsheet_quotes,
+        in_ascii=True,
+    ),
     _Oddity(Kind("unusual space", "write a plain space"), _unusual_space),
     _Oddity(Kind("invisible character", "remove it, as no picture shows it"), _invisible),
     _Oddity(Kind("letter of another script", "write the letter of the word's own script"), _look_alike),

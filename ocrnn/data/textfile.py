@@ -26,8 +26,12 @@ def lines_in(file: Path, tolerated: Counter[str]) -> Iterator[tuple[int, str] | 
 def lines_of(file: Path, data: bytes, tolerated: Counter[str]) -> Iterator[tuple[int, str] | Problem]:
     """Numbered lines of a text that are not blank; a Problem for each that is not UTF-8, or for all of it."""
     if data.startswith(_WIDE_MARKS):
-        yield Problem(str(file), "the file is in UTF-16", "save it as UTF-8")
-        return
+        try:
+            data = data.decode("utf-16").encode()  # which spreadsheets call Unicode text
+        except UnicodeDecodeError:
+            yield Problem(str(file), "the file is damaged UTF-16", "save it as UTF-8")
+            return
+        tolerated["files in UTF-16"] += 1
     tolerated["CRLF line ends"] += data.count(b"\r\n")
     lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     if not lines[-1]:

@@ -104,6 +104,15 @@ def test_what_is_tolerated_is_counted(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_with_its_mark_is_read_as_spreadsheets_save_it(encoding: str, tmp_path: Path) -> None:
+    table = "\ufeffimage\ttext\r\na.png\tſé ⁊\r\n".encode(encoding)
+    beside = "\ufeffq\u0303\r\n".encode(encoding)
+    labels = read_labels(laid(tmp_path, {"a.png": "", "b.png": "", "labels.tsv": table, "b.gt.txt": beside}))
+    assert texts(labels) == {"a.png": "ſé ⁊", "b.png": "q\u0303"}
+    assert labels.tolerated == {"files in UTF-16": 2, "CRLF line ends": 3}
+
+
 def test_clean_labels_need_no_tolerance(tmp_path: Path) -> None:
     assert read_labels(laid(tmp_path, {"a.png": "", "a.txt": "a\n"})).tolerated == {}
 
@@ -177,6 +186,16 @@ SPOILED: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a comma without quotes": (
         {"labels.csv": "1.png,one\n2.png,two, three\n"},
         "labels.csv:2: 3 cells where 2 are expected; put a text that holds the delimiter between quotes",
+    ),
+    "cells too many from the first line on": (
+        {"labels.csv": "2.png;x;7\n1.png;one\n"},
+        "labels.csv:1: 3 cells where 2 are expected; put a text that holds the delimiter between quotes, "
+        "or name the columns above, image and text among them",
+    ),
+    "names of columns in another language": (
+        {"labels.csv": "Bild;Abschrift, Zeile\n1.png;one\n"},
+        "labels.csv:1: 'Bild' is not the name of a picture; write the picture first, then its text; "
+        "call the columns image and text if this line names them",
     ),
     "a cell too few": (
         {"labels.tsv": "text\tby\timage\none\tme\t1.png\ntwo\t2.png\n"},
@@ -275,7 +294,7 @@ def test_each_spoiled_label_file_is_named_with_line_reason_and_way_out(fault: st
     [
         (b"", "labels.tsv: the table is empty; write a picture and its text on each line"),
         (b"\n\r\n  \n", "labels.tsv: the table is empty; write a picture and its text on each line"),
-        ("1.png\tone\n".encode("utf-16"), "labels.tsv: the file is in UTF-16; save it as UTF-8"),
+        ("1.png\tone\n".encode("utf-16")[:-1], "labels.tsv: the file is damaged UTF-16; save it as UTF-8"),
     ],
 )
 def test_a_table_spoiled_as_a_whole(content: bytes, expected: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from ocrnn.data.spelling import Spelling
 
 USUAL = (
     "Don't count on it, said the well-known man",
+    '"Stand", he said, "and deliver"',
     '"Stand and deliver!" -- he cried... "now!"',
     "TOTAL 12.40 EUR, ½ kg à 3 °C, 10 kΩ, 5 µm, № 7",
     "a first file fit for the last stop",
@@ -42,6 +43,7 @@ def test_usual_texts_have_nothing_odd() -> None:
     [
         ("two  spaces", "spaces in a row", "2 spaces in a row in 'two  spaces'"),
         ("four    spaces", "spaces in a row", "4 spaces in a row in 'four    spaces'"),
+        ('"He said ""no"", and left"', "quotes of a spreadsheet", "a doubled quote between quotes, in '\"He said "),
         ("no\u00a0break", "unusual space", "no-break space, U+00A0, in 'no\\xa0break'"),
         ("1\u2009000", "unusual space", "thin space, U+2009,"),
         ("wide\u3000space", "unusual space", "ideographic space, U+3000,"),
@@ -57,7 +59,7 @@ def test_usual_texts_have_nothing_odd() -> None:
             "apostrophe written in several ways",
             "’ for apostrophe, which is ' in 3 of 4 places, in 'It’s his'",
         ),
-        ("“Stop", "double quote written in several ways", 'curly “” for double quote, which is straight " in 12 of 13'),
+        ("“Stop", "double quote written in several ways", 'curly “” for double quote, which is straight " in 24 of 25'),
         ("well\u2010known", "hyphen written in several ways", "‐ for hyphen, which is - in 3 of 4 places"),
         ("soft\u00ad", "hyphen written in several ways", "U+00AD for hyphen, which is - in 3 of 4 places"),
         ("so — then", "long dash written in several ways", "— for long dash, which is -- in 3 of 4 places"),
