@@ -202,16 +202,21 @@ class PageFile:
 
 
 def pages(found: Found) -> Iterator[Sample | Problem]:
-    """Every line of each page that a PAGE or ALTO file describes."""
-    for file in found.layouts:
+    """Every line of each page that a PAGE or ALTO file describes; of several, the first that holds texts.
+
+    Transkribus exports each page as both, and one line with two outlines would stand on both sides of a split. Its
+    folder `alto` comes last: `page` has the outlines as they were drawn, where that has boxes around them.
+    """
+    taken: dict[str, Path] = {}
+    for file in sorted(found.layouts, key=lambda file: file.parent.name.lower() == "alto"):
         layout = read_layout(file)
         if isinstance(layout, Problem):
             yield layout
         elif layout is not None:
-            yield from _lines(file, layout, found)
+            yield from _lines(file, layout, found, taken)
 
 
-def _lines(file: Path, layout: Layout, found: Found) -> Iterator[Sample | Problem]:
+def _lines(file: Path, layout: Layout, found: Found, taken: dict[str, Path]) -> Iterator[Sample | Problem]:
     picture = picture_of(file, layout.picture)
     if picture is None:
         absent = file.parent / (layout.picture or f"{file.stem}.png")
@@ -219,6 +224,13 @@ def _lines(file: Path, layout: Layout, found: Found) -> Iterator[Sample | Proble
         yield _pictureless(file, layout.picture, lines)
         return
     found.named.add(picture_key(picture))
+    first = taken.get(picture_key(picture))
+    if first is not None:
+        what = f"the lines of {picture.name} are taken from {first}"
+        yield Problem(str(file), what, "remove the file that is not meant", "page described twice")
+        return
+    if any(line.text.strip() for line in layout.lines):
+        taken[picture_key(picture)] = file
     if not layout.lines:
         yield Problem(str(file), "the page has no lines", "find its lines first, or remove the file", "empty label")
     yield from _written(file, layout, picture, found)

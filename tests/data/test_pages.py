@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -313,6 +314,23 @@ def test_lines_without_text_or_outline_cost_only_themselves(tmp_path: Path) -> N
     assert [sample.name for sample in labels.samples] == ["1/b.png"]
     labels = laid(tmp_path, PAGE_2019.replace("10,10 110,10 110,50 10,50", "10,10"))
     assert "line 'a' has no outline; draw one" in str(labels.problems[0])
+
+
+def test_a_page_described_twice_gives_its_lines_once(tmp_path: Path) -> None:
+    """As Transkribus exports it; the texts of the one file say which it is."""
+    for folder, xml in (("alto", ALTO_4), ("page", PAGE_2019.replace("first", "1st"))):
+        (tmp_path / folder).mkdir()
+        labels = laid(tmp_path / folder, xml)
+        assert len(labels.samples) == 2
+        (tmp_path / folder / "1.png").replace(tmp_path / "1.png")
+    labels = read_labels(tmp_path)
+    assert [sample.text for sample in labels.samples] == ["1st line", "by words & é"]
+    assert [str(problem).replace(f"{tmp_path}{os.sep}", "") for problem in labels.problems] == [
+        f"{Path('alto', '1.xml')}: the lines of 1.png are taken from {Path('page', '1.xml')}; "
+        "remove the file that is not meant"
+    ]
+    (tmp_path / "page" / "1.xml").write_text(re.sub("<Unicode>.*?</Unicode>", "", PAGE_2019), encoding="utf-8")
+    assert [sample.text for sample in read_labels(tmp_path).samples] == ["first line", "by words & é"]
 
 
 def test_other_xml_is_left_alone(tmp_path: Path) -> None:
