@@ -174,6 +174,8 @@ def minimum_frames(classes: Sequence[int]) -> int:
     return len(classes) + sum(left == right for left, right in pairwise(classes))
 
 
+_PAGE = 8
+"""Times the frames of a picture that its text needs, from where on it is no line: a page of 40 lines has 40 times."""
 _NAMED = 6
 """Characters that one problem spells out; `CheckReport.strangers` has them all."""
 
@@ -220,7 +222,12 @@ def _width_problem(
     frames, needed = architecture.frames(width), minimum_frames(charset.encode(sample.text))
     if needed <= frames:
         return None
-    upright = "turn the picture" if height_px > width_px else "stretch the picture sideways"
+    if architecture.frames(line_format.width(width_px, height_px)) >= needed:
+        upright = "turn the picture"
+    elif needed > _PAGE * frames:
+        upright = "cut the page into lines, or say in PAGE or ALTO where they are,"
+    else:
+        upright = "stretch the picture sideways"
     return Problem(
         sample.where,
         f"{len(sample.text)} characters need {needed} frames, but {sample.title} "

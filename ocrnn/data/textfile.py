@@ -63,6 +63,6 @@ def only_line(file: Path, lines: Iterable[tuple[int, str] | Problem]) -> tuple[i
         return Problem(
             f"{file}:{found[1][0]}",
             f"{len(found)} lines of text for one picture of a line",
-            "keep the line that the picture shows",
+            "keep the line that the picture shows; lines of a page stand in PAGE or ALTO, or are cut out first",
         )
     return found[0] if found else (1, "")

@@ -88,6 +88,15 @@ def test_a_picture_on_its_side_is_told_to_be_turned(tmp_path: Path) -> None:
     )
 
 
+def test_a_page_is_told_to_be_cut_into_lines(tmp_path: Path) -> None:
+    """Turned, it would be a page still."""
+    sample = Sample(drawn(tmp_path / "a.png", width=200, height=300), "abcdef" * 60)
+    assert only(checked(sample), tmp_path).endswith(
+        "gives 12; check that the text is this picture's; if it is, cut the page into lines, or say in PAGE or ALTO "
+        "where they are, or train without it"
+    )
+
+
 def test_the_exif_turn_counts(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

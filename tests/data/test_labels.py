@@ -259,7 +259,8 @@ SPOILED: dict[str, tuple[dict[str, str | bytes], str]] = {
     ),
     "two lines of text": (
         {"1.gt.txt": "one", "2.gt.txt": "two\n\nthree\n"},
-        "2.gt.txt:3: 2 lines of text for one picture of a line; keep the line that the picture shows",
+        "2.gt.txt:3: 2 lines of text for one picture of a line; keep the line that the picture shows; "
+        "lines of a page stand in PAGE or ALTO, or are cut out first",
     ),
     "label without picture": (
         {"1.gt.txt": "one", "3.gt.txt": "three"},

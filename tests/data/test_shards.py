@@ -134,7 +134,8 @@ SPOILED: dict[str, tuple[dict[str, str | bytes], str]] = {
     ),
     "two lines": (
         {"1.png": png(), "1.txt": "one\n\ntwo\n"},
-        "x.tar/1.txt:3: 2 lines of text for one picture of a line; keep the line that the picture shows",
+        "x.tar/1.txt:3: 2 lines of text for one picture of a line; keep the line that the picture shows; "
+        "lines of a page stand in PAGE or ALTO, or are cut out first",
     ),
     "Latin-1": (
         {"1.png": png(), "1.txt": b"\xe9"},
