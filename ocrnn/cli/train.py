@@ -130,7 +130,7 @@ Exit status: 0 trained, 1 gave up as the loss is no number any more, 2 wrong use
     default=15,
     show_default=True,
     metavar="N",
-    help="Stop after so many epochs without a better validation CER.",
+    help="Stop after so many epochs without a better validation CER as written.",
 )
 @click.option(
     "--lr",
@@ -372,10 +372,12 @@ def _show(problems: Sequence[Problem], *, whole: bool) -> None:
 
 
 def _row(epoch: Epoch) -> str:
+    score = epoch.score
+    errors = f"CER {score.cer:7.2%}, as written {score.cer_raw:7.2%}  WER {score.wer:7.2%}"
     if epoch.number == 0:
-        return f"start       CER {epoch.score.cer:7.2%}  WER {epoch.score.wer:7.2%}"
+        return f"start       {errors}"
     return (
-        f"epoch {epoch.number:4d}  CER {epoch.score.cer:7.2%}  WER {epoch.score.wer:7.2%}  loss {epoch.loss:.4f}  "
+        f"epoch {epoch.number:4d}  {errors}  loss {epoch.loss:.4f}  "
         f"{epoch.lines_per_second:.0f} lines/s  {epoch.seconds / 60:.1f} min{'  best' if epoch.is_best else ''}"
     )
 

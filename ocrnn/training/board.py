@@ -39,6 +39,7 @@ class Board:
         figures = {
             "loss/training": epoch.loss,
             "cer/validation": epoch.score.cer,
+            "cer as written/validation": epoch.score.cer_raw,
             "wer/validation": epoch.score.wer,
             "learning rate": epoch.learning_rate,
             "lines per second": epoch.lines_per_second,

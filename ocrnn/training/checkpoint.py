@@ -28,8 +28,8 @@ class Progress:
 
     `epoch` counts from 1 and is the one to go on with; `chunk`, `batch` and `lines` tell how much of it is done (see
     `batches.Position`), `loss` its summed loss; `seconds` is training time over all sittings; `best` is the lowest
-    validation CER (0..1), reached in epoch `best_epoch`; `rate` is the learning rate of the last step; `precision` is
-    what the run computes in, None before that is settled; `history` holds one row per finished epoch.
+    validation CER as written (0..1), reached in epoch `best_epoch`; `rate` is the learning rate of the last step;
+    `precision` is what the run computes in, None before that is settled; `history` holds one row per finished epoch.
     """
 
     epoch: int = 1

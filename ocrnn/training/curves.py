@@ -27,10 +27,13 @@ def save_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
     epochs = [row["epoch"] for row in history]
     left.plot(epochs, [row["loss"] for row in history], color="tab:gray", label="training loss")
     right.plot(epochs, [100 * row["cer"] for row in history], color="tab:blue", marker=".", label="validation CER")
+    if _differ(history):
+        written = [100 * row["cer_as_written"] for row in history]
+        right.plot(epochs, written, color="tab:cyan", marker=".", label="validation CER as written")
     right.plot(epochs, [100 * row["wer"] for row in history], color="tab:orange", marker=".", label="validation WER")
     left.set(xlabel="epoch", ylabel="training loss, nats per character")
     right.set(ylabel="%", ylim=(0, None))
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     write_whole(folder / "curves.png", picture.getvalue())
@@ -38,13 +41,20 @@ def save_history(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
 
 def draw_curves(history: Sequence[Mapping[str, float]]) -> str:
     """The curves as SVG for a page, errors above the loss; each point tells its figures when pointed at."""
-    errors = _chart(
-        "errors on the validation lines, %",
-        history,
-        {"CER": ("--blue", lambda row: 100 * row["cer"]), "WER": ("--orange", lambda row: 100 * row["wer"])},
-    )
+    shown: dict[str, tuple[str, Callable[[Mapping[str, float]], float]]] = {
+        "CER": ("--blue", lambda row: 100 * row["cer"])
+    }
+    if _differ(history):
+        shown["as written"] = ("--faint", lambda row: 100 * row["cer_as_written"])
+    shown["WER"] = ("--orange", lambda row: 100 * row["wer"])
+    errors = _chart("errors on the validation lines, %", history, shown)
     loss = _chart("training loss, nats per character", history, {"loss": ("--grey", lambda row: row["loss"])})
     return errors + loss
+
+
+def _differ(history: Sequence[Mapping[str, float]]) -> bool:
+    """Tell whether folding changes any CER: else one curve would lie upon the other."""
+    return any(row["cer_as_written"] != row["cer"] for row in history)
 
 
 _WIDTH, _HEIGHT = 420, 206
@@ -81,7 +91,8 @@ def _chart(
         x, y = place(epoch, 0)
         parts.append(f'<text x="{x}" y="{y + 14}" text-anchor="middle">{epoch}</text>')
     parts.append(f'<text x="{_RIGHT}" y="{_HEIGHT - 4}" text-anchor="end" fill="var(--faint)">epoch</text>')
-    for place_in_legend, (name, curve) in enumerate(points.items()):
+    legend = _RIGHT + 12 - sum(map(_legend_width, points))
+    for name, curve in points.items():
         colour = f"var({curves[name][0]})"
         drawn = [place(*point) for point in curve]
         line = " ".join(f"{x},{y}" for x, y in drawn)
@@ -92,9 +103,14 @@ def _chart(
             for (x, y), (epoch, value) in zip(drawn, curve, strict=True)
         ]
         if len(points) > 1:
-            x = _RIGHT - 40 * (len(points) - place_in_legend) + 12
-            parts.append(f'<text x="{x}" y="12" fill="{colour}" font-weight="600">{name}</text>')
+            parts.append(f'<text x="{legend}" y="12" fill="{colour}" font-weight="600">{name}</text>')
+            legend += _legend_width(name)
     return "".join(parts) + "</svg>"
+
+
+def _legend_width(name: str) -> int:
+    """Pixels for a curve's name and the gap behind it."""
+    return 22 + 6 * len(name)
 
 
 def _step(least: float) -> float:

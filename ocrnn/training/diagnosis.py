@@ -139,17 +139,26 @@ def verdict(epochs: Sequence[Epoch], written: Score | None = None) -> str:
     what the model's file gets on the same lines, told where it is not what its epoch got.
     """
     last = epochs[-1]
-    start = epochs[0].score.cer if epochs[0].number == 0 else None
+    start = epochs[0].score if epochs[0].number == 0 else None
     if last.best_epoch == 0:
-        was = "" if start is None else f"CER {start:.2%} at the start, "
+        was = "" if start is None else f"CER {_wrong(start.cer, start.cer_raw)} at the start, "
         # A start that many epochs equal and none beats is no worse for it.
-        came = "training brought nothing" if last.score.cer == start else "training made it worse"
-        ended = f"{came}: {was}{last.score.cer:.2%} at the end; the start is kept as best"
-        return ended + (_since(written, epochs[0].score.cer, epochs[0].score.wer) if start is not None else "")
+        is_equal = start is not None and last.score.cer_raw == start.cer_raw
+        came = "training brought nothing" if is_equal else "training made it worse"
+        now = _wrong(last.score.cer, last.score.cer_raw)
+        ended = f"{came}: {was}{now} at the end; the start is kept as best"
+        return ended + (_since(written, start.cer, start.wer) if start is not None else "")
     best = next(row for row in last.history if row["epoch"] == last.best_epoch)
-    down = "" if start is None else f", down from {start:.2%}"
-    told = f"best: epoch {last.best_epoch}, CER {best['cer']:.2%}{down}; WER {best['wer']:.2%}"
+    down = "" if start is None else f", down from {_wrong(start.cer, start.cer_raw)}"
+    read = _wrong(best["cer"], best["cer_as_written"])
+    told = f"best: epoch {last.best_epoch}, CER {read}{down}; WER {best['wer']:.2%}"
     return told + _since(written, best["cer"], best["wer"])
+
+
+def _wrong(cer: float, as_written: float) -> str:
+    """A CER, and as written where folding hides something."""
+    shown, whole = f"{cer:.2%}", f"{as_written:.2%}"
+    return shown if shown == whole else f"{shown} ({whole} as written)"
 
 
 def _since(written: Score | None, cer: float, wer: float) -> str:

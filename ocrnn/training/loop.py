@@ -49,9 +49,9 @@ class Settings:
     The learning rate rises over the first 200 steps, then falls as a cosine to zero at the end of `epochs`, or of
     `minutes` where that comes first: those are of learning, and of the validation after each epoch, in all sittings.
     `columns` bounds N times W of a batch, so that long and short lines cost alike. Training stops after `patience`
-    epochs without a better validation CER. "auto" precision is settled once for a run (`precision.settled`) and kept
-    when it goes on. `deterministic` asks for the same bits from every run on a machine;
-    `minutes` cannot give them.
+    epochs without a better validation CER as written. "auto" precision is settled once for a run (`precision.settled`)
+    and kept when it goes on. `deterministic` asks for the same bits from every run on a machine; `minutes` cannot give
+    them.
 
     A run that is killed loses a tenth of what it had done, or `checkpoint_seconds` where that is less. Saving takes at
     most a fiftieth of the time: on a slow disk it is done less often.
@@ -84,7 +84,8 @@ class Epoch:
     """One round is done; `number` 0 is the model that training started from.
 
     `score` is what readers of this model get on the validation lines, `pairs` the (label, reading) of each.
-    `best_epoch` is that of the lowest validation CER so far, 0 where none beat the start. `stopped` gives the reason
+    `best_epoch` is that of the lowest validation CER as written so far, 0 where none beat the start: labels may
+    tell ſ from s, or one dash from another, and folding must not hide that this is learned. `stopped` gives the reason
     when this was the last. `history` has a row of figures for each epoch so far, those before a `resume` included;
     `precision` is what the run computes in, None before it has learned.
     """
@@ -145,7 +146,7 @@ def train(
 
     if from_model and progress is None:
         scored, pairs = validate(network, spec, validation, team)
-        progress = Progress(best=scored.cer)
+        progress = Progress(best=scored.cer_raw)
         keeper.save_best(spec, scored, 0)
         yield Epoch(0, math.nan, scored, pairs, 0.0, 0.0, 0.0, 0)
     progress = progress or Progress()
@@ -197,8 +198,8 @@ def train(
             _, seconds = team.agree(0, clock.seconds())
         except ProcessLost as lost:
             raise keeper.rescued(lost, progress, clock.seconds()) from lost
-        if progress.best is None or scored.cer < progress.best:
-            progress.best, progress.best_epoch = scored.cer, progress.epoch
+        if progress.best is None or scored.cer_raw < progress.best:
+            progress.best, progress.best_epoch = scored.cer_raw, progress.epoch
             keeper.save_best(spec, scored, progress.epoch)
         row = _row(progress, scored, seconds, (progress.lines - lines_before) / epoch_seconds)
         progress = progress.next_epoch(row)
@@ -348,6 +349,7 @@ def _row(progress: Progress, score: Score, seconds: float, lines_per_second: flo
         "epoch": progress.epoch,
         "loss": progress.loss / max(1, progress.lines),
         "cer": score.cer,
+        "cer_as_written": score.cer_raw,
         "wer": score.wer,
         "learning_rate": progress.rate,
         "seconds": round(seconds, 1),
@@ -375,7 +377,7 @@ def _ended(progress: Progress, settings: Settings) -> str | None:
     if settings.epochs is not None and done >= settings.epochs:
         return f"epoch {settings.epochs} was the last asked for"
     if done - progress.best_epoch >= settings.patience:
-        return f"no better validation CER for {settings.patience} epochs"
+        return f"no better validation CER as written for {settings.patience} epochs"
     return None
 
 
@@ -386,6 +388,7 @@ def figures(score: Score, epoch: int) -> dict[str, object]:
         "lines": score.lines,
         "cer": round(score.cer, 5),
         "cer interval": [round(score.cer_low, 5), round(score.cer_high, 5)],
+        "cer as written": round(score.cer_raw, 5),
         "wer": round(score.wer, 5),
     }
 

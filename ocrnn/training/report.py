@@ -140,15 +140,20 @@ class Report:
     def _table(self, epochs: Sequence[Epoch]) -> str:
         best = epochs[-1].best_epoch
         start = [epoch for epoch in epochs if epoch.number == 0]
-        header = ("epoch", "CER %", "WER %", "loss", "learning rate", "lines/s", "minutes")
+        header = ("epoch", "CER %", "as written", "WER %", "loss", "learning rate", "lines/s", "minutes")
         rows: list[tuple[object, ...]] = [
-            (_marked("start", not best), f"{100 * epoch.score.cer:.2f}", f"{100 * epoch.score.wer:.2f}", *[""] * 4)
+            (
+                _marked("start", not best),
+                *(f"{100 * rate:.2f}" for rate in (epoch.score.cer, epoch.score.cer_raw, epoch.score.wer)),
+                *[""] * 4,
+            )
             for epoch in start
         ]
         rows += [
             (
                 _marked(f"{row['epoch']:g}", row["epoch"] == best),
                 f"{100 * row['cer']:.2f}",
+                f"{100 * row['cer_as_written']:.2f}",
                 f"{100 * row['wer']:.2f}",
                 f"{row['loss']:.4f}",
                 f"{row['learning_rate']:.2g}",

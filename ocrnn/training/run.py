@@ -251,8 +251,9 @@ class Run:
         if start:
             after = tuple((line.truth, line.reading) for line in read.lines)
             old = Change.of(start.old, read_drawn(reader, start.drawn)) if start.drawn else None
-            new = Change.of(start.new or self.epochs[0].pairs, after)
-            self.outcome = Outcome(new, old, epoch == 0, self.options.rehearse, self.no_own_kind)
+            before = start.new or self.epochs[0].pairs
+            new, written = Change.of(before, after), Change.of(before, after, folded=False)
+            self.outcome = Outcome(new, written, old, epoch == 0, self.options.rehearse, self.no_own_kind)
         about = {
             **(
                 {"started from": self.spec.about.get("name", self.options.from_model)}

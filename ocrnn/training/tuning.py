@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from ocrnn.charset import BLANK, Charset
 from ocrnn.errors import ImageError, UsageError
 from ocrnn.image import Grey
-from ocrnn.metrics import distance, fold, score
+from ocrnn.metrics import distance, fold
 from ocrnn.model.network import Network, with_classes
 from ocrnn.spec import ModelSpec
 from ocrnn.synth.lines import Synthesizer
@@ -79,7 +80,7 @@ def read_drawn(reader: Reader, lines: Sequence[tuple[Grey, str]]) -> Pairs:
 
 @dataclass(frozen=True)
 class Change:
-    """How one set of lines is read by the start model and by the one that training left.
+    """How one set of lines is read by the start model and by the one that training left, folded or as written.
 
     `before` and `after` are (CER, low, high), 0..1 with their 95 % intervals; `worse` tells that the loss is more than
     chance: of the difference, line by line, 97.5 % lies above zero when the lines are drawn anew. `better` likewise.
@@ -92,16 +93,23 @@ class Change:
     better: bool
 
     @classmethod
-    def of(cls, before: Pairs, after: Pairs) -> Change:
+    def of(cls, before: Pairs, after: Pairs, *, folded: bool = True) -> Change:
         """Compare two readings of the same lines; ValueError where they are not the same."""
-        edits = np.array([(distance(fold(r), fold(t)), len(fold(t))) for t, r in before])
-        later = np.array([distance(fold(r), fold(t)) for t, r in after])
+        form = fold if folded else str
+        lengths = np.array([len(form(t)) for t, _ in before])
+        edits, later = (np.array([distance(form(r), form(t)) for t, r in pairs]) for pairs in (before, after))
         if [text for text, _ in before] != [text for text, _ in after]:
             raise ValueError("these are readings of different lines")
         drawn = np.random.default_rng(0).integers(len(edits), size=(1000, len(edits)))
-        differences = (later - edits[:, 0])[drawn].sum(1)  # over equal lengths: the sign says it all
+        differences = (later - edits)[drawn].sum(1)  # over equal lengths: the sign says it all
         low, high = np.percentile(differences, (2.5, 97.5))
-        return cls(len(edits), _figures(before), _figures(after), worse=bool(low > 0), better=bool(high < 0))
+
+        def figures(wrong: npt.NDArray[np.int64]) -> tuple[float, float, float]:
+            rates = wrong[drawn].sum(1) / np.maximum(1, lengths[drawn].sum(1))
+            around = np.percentile(rates, (2.5, 97.5)).tolist()
+            return float(wrong.sum() / max(1, lengths.sum())), *around
+
+        return cls(len(edits), figures(edits), figures(later), worse=bool(low > 0), better=bool(high < 0))
 
     def stored(self) -> dict[str, object]:
         """What a model file says about it."""
@@ -116,11 +124,13 @@ class Change:
 class Outcome:
     """What fine-tuning came to: the validation lines, and lines of the start model's own kind where fonts draw some.
 
+    `new` is of their texts after folding, `written` of the same as they are written, which is what training goes by.
     `kept` tells that training did not beat the start, which therefore is the model still. `no_old` says why there is
     no old kind.
     """
 
     new: Change
+    written: Change
     old: Change | None
     kept: bool
     rehearsed: float
@@ -128,7 +138,9 @@ class Outcome:
 
     def table(self) -> str:
         """CER of both sets before and after with 95 % intervals, as lines of text."""
-        rows = [("new lines", self.new)] + ([("its old kind", self.old)] if self.old else [])
+        rows = [("new lines", self.new)]
+        rows += [("  as written", self.written)] if self.written != self.new else []
+        rows += [("its old kind", self.old)] if self.old else []
         shown = [f"{'CER in %':<14}{'lines':>6}  {'start':<27}now"]
         shown += [f"{name:<14}{c.lines:>6}  {_interval(c.before):<27}{_interval(c.after)}" for name, c in rows]
         return "\n".join(shown)
@@ -138,7 +150,7 @@ class Outcome:
         if self.kept:
             return ()
         said = []
-        if not self.new.better:
+        if not self.written.better:
             said.append(
                 f"on the new lines this may be chance: {self.new.lines} are few to tell it by; "
                 "measure it with `ocrnn eval` on lines of neither set"
@@ -160,17 +172,12 @@ class Outcome:
 
     def stored(self) -> dict[str, object]:
         """What a model file says about it, by heading."""
-        about: dict[str, object] = {"new lines": self.new.stored()}
+        about: dict[str, object] = {"new lines": self.new.stored(), "new lines as written": self.written.stored()}
         if self.old:
             about["old kind"] = self.old.stored()
         if self.kept:
             about["training"] = "did not beat the start, which was kept"
         return about
-
-
-def _figures(pairs: Pairs) -> tuple[float, float, float]:
-    found = score([reading for _, reading in pairs], [text for text, _ in pairs])
-    return found.cer, found.cer_low, found.cer_high
 
 
 def _interval(figures: tuple[float, float, float]) -> str:

@@ -32,7 +32,8 @@ def test_figures_and_worst_lines_arrive(digits: list[Sample], tmp_path: Path) ->
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     assert set(events.Tags()["scalars"]) == {
-        "loss/training", "cer/validation", "wer/validation", "learning rate", "lines per second"
+        "loss/training", "cer/validation", "cer as written/validation", "wer/validation",
+        "learning rate", "lines per second",
     }  # fmt: skip
     assert [(event.step, event.value) for event in events.Scalars("loss/training")] == [(1, 1.0), (2, 0.5)]
     cer = [event.value for event in events.Scalars("cer/validation")]

@@ -11,7 +11,7 @@ from ocrnn.training.curves import draw_curves, save_history
 
 
 def test_history_is_a_table_and_a_picture(tmp_path: Path) -> None:
-    rows = [{"epoch": n, "loss": 3.0 / n, "cer": 0.5 / n, "wer": 0.9 / n} for n in (1, 2, 3)]
+    rows = [{"epoch": n, "loss": 3.0 / n, "cer": 0.5 / n, "cer_as_written": 0.5 / n, "wer": 0.9 / n} for n in (1, 2, 3)]
     save_history(tmp_path, rows)
     with (tmp_path / "history.csv").open(encoding="utf-8", newline="") as table:
         assert [{k: float(v) for k, v in row.items()} for row in csv.DictReader(table)] == rows
@@ -32,7 +32,9 @@ def drawn(rows: list[dict[str, float]]) -> dict[str, list[tuple[float, float]]]:
 
 
 def test_the_curves_of_a_page_go_where_the_figures_go() -> None:
-    rows = [{"epoch": n, "loss": 8.0 / n, "cer": 0.4 / n, "wer": 0.8 / n} for n in (1, 2, 4, 5)]
+    rows = [
+        {"epoch": n, "loss": 8.0 / n, "cer": 0.4 / n, "cer_as_written": 0.4 / n, "wer": 0.8 / n} for n in (1, 2, 4, 5)
+    ]
     curves = drawn(rows)
     assert set(curves) == {"var(--blue)", "var(--orange)", "var(--grey)"}
     for colour, name in (("var(--blue)", "cer"), ("var(--orange)", "wer"), ("var(--grey)", "loss")):
@@ -47,8 +49,18 @@ def test_the_curves_of_a_page_go_where_the_figures_go() -> None:
     assert "epoch 4: CER 10" in draw_curves(rows)
 
 
+def test_the_error_as_written_has_a_curve_where_folding_hides_some(tmp_path: Path) -> None:
+    rows = [{"epoch": n, "loss": 1.0, "cer": 0.1, "cer_as_written": 0.4 / n, "wer": 0.2} for n in (1, 2)]
+    (_, at_40), (_, at_20) = drawn(rows)["var(--faint)"]
+    (_, at_10), _ = drawn(rows)["var(--blue)"]
+    assert at_10 - at_20 == pytest.approx((at_20 - at_40) / 2, abs=0.11)
+    save_history(tmp_path, rows)
+
+
 def test_curves_of_one_epoch_of_none_right_and_of_no_number() -> None:
-    assert len(drawn([{"epoch": 7, "loss": math.nan, "cer": 0.0, "wer": 0.0}])["var(--blue)"]) == 1
-    assert drawn([{"epoch": 7, "loss": math.nan, "cer": 1.5, "wer": 1.0}])["var(--grey)"] == []
-    many = [{"epoch": n, "loss": 1e-7 * n, "cer": 1.0, "wer": 1.0} for n in range(1, 301)]
+    assert (
+        len(drawn([{"epoch": 7, "loss": math.nan, "cer": 0.0, "cer_as_written": 0.0, "wer": 0.0}])["var(--blue)"]) == 1
+    )
+    assert drawn([{"epoch": 7, "loss": math.nan, "cer": 1.5, "cer_as_written": 1.5, "wer": 1.0}])["var(--grey)"] == []
+    many = [{"epoch": n, "loss": 1e-7 * n, "cer": 1.0, "cer_as_written": 1.0, "wer": 1.0} for n in range(1, 301)]
     assert draw_curves(many).count("<text") < 40

@@ -24,7 +24,7 @@ def epochs(losses: Sequence[float], readings: Sequence[str], first: int = 1) -> 
     for number, (loss, reading) in enumerate(zip(losses, readings, strict=True), first):
         scored = score([reading], ["abcdefghij"])
         if number:
-            history.append({"epoch": number, "cer": scored.cer, "wer": scored.wer})
+            history.append({"epoch": number, "cer": scored.cer, "cer_as_written": scored.cer_raw, "wer": scored.wer})
         best = min((*made, None), key=lambda epoch: epoch.score.cer if epoch else scored.cer)
         made.append(
             Epoch(
@@ -187,6 +187,15 @@ def test_the_verdict_names_the_best_epoch_and_the_start() -> None:
     assert worse.startswith("training made it worse: CER 0.00% at the start, 50.00% at the end")
     alike = verdict(epochs([0, 2], ["abcde", "abcde"], first=0))
     assert alike.startswith("training brought nothing: CER 50.00% at the start, 50.00% at the end")
+
+
+def test_the_verdict_goes_by_the_texts_as_written() -> None:
+    """A circled a is an a after folding."""
+    run = epochs([0, 2], ["abcdefghij", "ⓐbcdefghij"], first=0)
+    assert verdict(run) == (
+        "training made it worse: CER 0.00% at the start, 0.00% (10.00% as written) at the end; the start is kept "
+        "as best"
+    )
 
 
 def test_the_verdict_tells_where_the_file_reads_otherwise_than_its_epoch_did() -> None:

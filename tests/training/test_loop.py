@@ -16,9 +16,11 @@ import torch
 
 from ocrnn.data.labels import Sample
 from ocrnn.errors import TrainingError, UsageError
+from ocrnn.metrics import score
 from ocrnn.model.network import Network
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import ModelSpec
+from ocrnn.training import loop
 from ocrnn.training.batches import Batch
 from ocrnn.training.loop import BEST, CHECKPOINT, Epoch, Settings, Step, train, validate
 from ocrnn.training.plans import Plan, permuted
@@ -212,6 +214,21 @@ def test_a_start_that_training_does_not_beat_stays_the_best(
     assert all(torch.equal(kept.state_dict()[name], value) for name, value in before.items())
 
 
+def test_the_best_is_that_of_the_texts_as_written(
+    digits: list[Sample], spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels may be all that tells ſ from s: after folding, which makes both s, such a lesson would bring nothing."""
+    read = iter([["ſo"], ["so"], ["sa"]])
+    monkeypatch.setattr(loop, "validate", lambda *_: (score(found := next(read), ["so"]), (("so", found[0]),)))
+    lesson = Lesson(digits, spec, tmp_path / "run")
+    events = lesson.events(dataclasses.replace(SETTINGS, epochs=2), from_model=True)
+    start, better, worse = (event for event in events if isinstance(event, Epoch))
+    assert start.score.cer == better.score.cer == 0
+    assert (better.best_epoch, worse.best_epoch) == (1, 1)
+    assert [row["cer_as_written"] for row in worse.history] == [0, 0.5]
+    assert load_weights(lesson.folder / BEST)[1].about["validation"]["cer as written"] == 0
+
+
 def test_minutes_end_a_run_and_patience_does(digits: list[Sample], spec: ModelSpec, tmp_path: Path) -> None:
     timed = Lesson(digits, spec, tmp_path / "timed")
     last = timed.events(dataclasses.replace(SETTINGS, epochs=None, minutes=0.01))[-1]
@@ -220,7 +237,7 @@ def test_minutes_end_a_run_and_patience_does(digits: list[Sample], spec: ModelSp
     idle = Lesson(digits, spec, tmp_path / "idle")
     last = idle.events(dataclasses.replace(SETTINGS, epochs=9, patience=2, learning_rate=0.0))[-1]
     assert isinstance(last, Epoch)
-    assert last.stopped == "no better validation CER for 2 epochs"
+    assert last.stopped == "no better validation CER as written for 2 epochs"
     assert last.number == 3
 
 

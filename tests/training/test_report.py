@@ -47,7 +47,14 @@ def epoch(run: Run, number: int, readings: dict[int, str], best: int) -> Epoch:
     """An epoch whose model reads all validation lines right but these."""
     pairs = tuple((sample.text, readings.get(place, sample.text)) for place, sample in enumerate(run.validation))
     scored = score([reading for _, reading in pairs], [truth for truth, _ in pairs], resamples=9)
-    row = {"cer": scored.cer, "wer": scored.wer, "loss": 1 / number, "learning_rate": 1e-3, "lines_per_second": 9.0}
+    row = {
+        "cer": scored.cer,
+        "cer_as_written": scored.cer_raw,
+        "wer": scored.wer,
+        "loss": 1 / number,
+        "learning_rate": 1e-3,
+        "lines_per_second": 9.0,
+    }
     history = tuple({"epoch": float(n), **row, "seconds": 60.0 * n} for n in range(1, number + 1))
     made = Epoch(number, 1 / number, scored, pairs, 1e-3, 60.0 * number, 9.0, best, history=history, precision="bf16")
     run.epochs.append(made)

@@ -69,6 +69,15 @@ def test_a_change_is_what_a_hand_sum_says() -> None:
         Change.of(one_wrong, ALIKE[:2])
 
 
+def test_what_folding_hides_has_a_row_of_its_own() -> None:
+    before, after = ([("so", reading)] * 40 for reading in ("ſo", "so"))
+    new, written = Change.of(before, after), Change.of(before, after, folded=False)
+    assert (new.better, written.before[0], written.after[0], written.better) == (False, 0.5, 0, True)
+    outcome = Outcome(new, written, None, kept=False, rehearsed=0.0, no_old="x")
+    assert [row.split()[:2] for row in outcome.table().splitlines()[1:]] == [["new", "lines"], ["as", "written"]]
+    assert outcome.remarks() == ("what the model forgot is not known: x",)
+
+
 @pytest.mark.parametrize(("spoiled", "worse"), [(0, False), (1, False), (10, True), (40, True)])
 def test_worse_is_more_than_chance_line_by_line(spoiled: int, worse: bool) -> None:
     """One line of forty is in none of the drawn sets in 36 % of cases: (39/40)^40."""
@@ -90,23 +99,25 @@ def test_few_hard_lines_do_not_hide_what_all_lines_lost() -> None:
 def test_an_outcome_says_what_was_lost_and_what_would_keep_it() -> None:
     spoiled = [(text, reading[:-2]) for text, reading in ALIKE]
     gain, loss = Change.of(spoiled, ALIKE), Change.of(ALIKE, spoiled)
-    assert Outcome(gain, Change.of(ALIKE, ALIKE), kept=False, rehearsed=0.0).remarks() == ()
-    (said,) = Outcome(gain, loss, kept=False, rehearsed=0.0).remarks()
+    assert Outcome(gain, gain, Change.of(ALIKE, ALIKE), kept=False, rehearsed=0.0).remarks() == ()
+    (said,) = Outcome(gain, gain, loss, kept=False, rehearsed=0.0).remarks()
     assert said == (
         "it reads its old kind worse: 0.0% -> 25.0% of the characters wrong; --rehearse 0.2 keeps more of it"
     )
-    assert "--rehearse 0.4 keeps more" in Outcome(gain, loss, kept=False, rehearsed=0.2).remarks()[0]
-    (unknown,) = Outcome(gain, None, kept=False, rehearsed=0.0, no_old="this system has no fonts").remarks()
+    assert "--rehearse 0.4 keeps more" in Outcome(gain, gain, loss, kept=False, rehearsed=0.2).remarks()[0]
+    (unknown,) = Outcome(gain, gain, None, kept=False, rehearsed=0.0, no_old="this system has no fonts").remarks()
     assert unknown == "what the model forgot is not known: this system has no fonts"
     foreign = Change.of([(text, "") for text, _ in ALIKE], spoiled)
-    assert "not of its kind" in Outcome(gain, foreign, kept=False, rehearsed=0.0).remarks()[0]
-    unsure = Outcome(Change.of(ALIKE, ALIKE), None, kept=False, rehearsed=0.0, no_old="x").remarks()
+    assert "not of its kind" in Outcome(gain, gain, foreign, kept=False, rehearsed=0.0).remarks()[0]
+    unsure = Outcome(
+        Change.of(ALIKE, ALIKE), Change.of(ALIKE, ALIKE), None, kept=False, rehearsed=0.0, no_old="x"
+    ).remarks()
     assert "may be chance: 40 are few" in unsure[0]
-    assert Outcome(loss, loss, kept=True, rehearsed=0.0).remarks() == ()
-    shown = Outcome(gain, loss, kept=True, rehearsed=0.0).table().splitlines()
+    assert Outcome(loss, loss, loss, kept=True, rehearsed=0.0).remarks() == ()
+    shown = Outcome(gain, gain, loss, kept=True, rehearsed=0.0).table().splitlines()
     assert [row.split()[:2] for row in shown[1:]] == [["new", "lines"], ["its", "old"]]
     assert shown[1].endswith("25.00 (25.00 to 25.00)     0.00 (0.00 to 0.00)")
-    about = Outcome(gain, loss, kept=True, rehearsed=0.0).stored()
+    about = Outcome(gain, gain, loss, kept=True, rehearsed=0.0).stored()
     assert about["training"] == "did not beat the start, which was kept"
 
 
