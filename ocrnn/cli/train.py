@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -278,10 +279,11 @@ def _follow(run: Run) -> None:
 def _watch(run: Run, stop: threading.Event, report: Report, board: Board | None, *, quiet: bool) -> None:
     """Train, showing each step in a bar, each epoch in a row and the logs, and what is wrong as soon as it is seen."""
     from ocrnn.training.curves import save_history
-    from ocrnn.training.diagnosis import explain
+    from ocrnn.training.diagnosis import astray, explain
     from ocrnn.training.loop import Step
 
     told: str | None = None
+    lost: str | None = None
     with drawn(None, "lines", shown=not quiet) as bar:
         for event in run.events(stop):
             if isinstance(event, Step):
@@ -295,7 +297,9 @@ def _watch(run: Run, stop: threading.Event, report: Report, board: Board | None,
                 save_history(run.options.out, event.history)
             if not quiet:
                 bar.write(_row(event), file=sys.stderr)
-            advice = explain(
+            if event.number == 0:
+                lost = astray(event, run.validation, chain(run.training, run.validation))
+            advice = lost or explain(
                 run.epochs,
                 learning_rate=run.settings.learning_rate,
                 usual=run.usual_rate,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from ocrnn.metrics import Score
+from ocrnn.data.labels import Sample
+from ocrnn.metrics import Score, distance, fold
 from ocrnn.training.loop import Epoch
 
 _FLAT_EPOCHS = 5
@@ -19,6 +20,10 @@ _BLANK_EPOCHS = 6
 _FAR_BELOW, _FAR_ABOVE = 1 / 50, 5
 """Times the usual learning rate, from where on a fault is put down to it."""
 _FEW_LINES = 300
+_ASKED, _FEWEST = 30, 3
+"""Validation lines that are looked for under other labels at most, and that must be found there at least."""
+_SHORT = 8
+"""Characters below which a text may be like another by chance."""
 
 
 def explain(epochs: Sequence[Epoch], *, learning_rate: float, usual: float, lines: int) -> str | None:
@@ -35,6 +40,36 @@ def explain(epochs: Sequence[Epoch], *, learning_rate: float, usual: float, line
         or _silent(learned, learning_rate, usual)
         or _standing(learned, learning_rate, usual)
         or _by_heart(learned, lines)
+    )
+
+
+def astray(start: Epoch, validation: Sequence[Sample], lines: Iterable[Sample]) -> str | None:
+    """One sentence where labels stand at other pictures than their own, as after a line too many; None where not.
+
+    `start` is epoch 0, of the model that a run goes on from: it reads what is there, whatever the labels say.
+    `validation` are its lines, `lines` all of the run.
+    """
+    asked = [
+        (sample, fold(reading), fold(text))
+        for sample, (text, reading) in zip(validation, start.pairs, strict=True)
+        if len(fold(reading)) >= _SHORT
+    ][:_ASKED]
+    strange = [line for line in asked if distance(line[1], line[2]) > len(line[2]) / 2]
+    if len(strange) < max(_FEWEST, len(asked) / 4):
+        return None
+    labels = [(other, fold(other.text)) for other in lines]
+    found = []
+    for sample, reading, text in strange:
+        like = [line for line in labels if abs(len(line[1]) - len(reading)) <= len(reading) / 3]
+        wrong, place = min(((distance(reading, label), n) for n, (_, label) in enumerate(like)), default=(math.inf, 0))
+        if wrong < min(len(reading), distance(reading, text)) / 2:
+            found.append((sample.title, like[place][0].title))
+    if len(found) < max(_FEWEST, len(asked) / 4):
+        return None
+    here, there = found[0]
+    return (
+        f"of {len(asked)} validation lines the start model reads {len(found)} as the label of another, {here} as that "
+        f"of {there}; look whether the labels lack a line or have one too many"
     )
 
 

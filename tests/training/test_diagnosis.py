@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ocrnn.data.labels import Sample
 from ocrnn.metrics import score
 from ocrnn.model.network import Network
 from ocrnn.spec import ModelSpec
-from ocrnn.training.diagnosis import explain, verdict
+from ocrnn.training.diagnosis import astray, explain, verdict
 from ocrnn.training.loop import Epoch, Settings, train
 from ocrnn.training.plans import permuted
 from ocrnn.training.sources import RealLines
@@ -177,6 +178,30 @@ def test_a_real_run_on_eight_lines_and_what_becomes_of_it_with_too_high_a_rate(
     ruined = lesson.told([*digits[:8], *digits[:6]], 1, 30.0, least=24, start=True)
     assert ruined[0] == "" and "the learning rate of 30 is too high to go on from a model: it read with" in ruined[1]
     assert "try --lr 0.001" in ruined[1]
+
+
+@pytest.mark.parametrize(
+    ("extra", "right", "told"), [(1, 0, True), (3, 2, True), (1, 6, True), (0, 0, False), (1, 8, False)]
+)
+def test_labels_that_stand_at_other_pictures_are_told_from_hard_ones(extra: int, right: int, told: bool) -> None:
+    """What the pictures show, with two letters misread, against labels with some too many behind the right ones."""
+    rng = random.Random(5)
+    shown = ["".join(rng.choices("abcdefghij klm", k=30)).strip() for _ in range(40)]
+    lines = [Sample(Path(f"{n}.png"), t) for n, t in enumerate([*shown[:right], *["x" * 20] * extra, *shown[right:]])]
+    pairs = tuple((line.text, f"zz{text[2:]}") for line, text in zip(lines[:10], shown, strict=False))
+    start = Epoch(0, math.nan, score([r for _, r in pairs], [t for t, _ in pairs]), pairs, 0, 0, 0, 0)
+    expected = (
+        f"of 10 validation lines the start model reads {10 - right} as the label of another, {right}.png as that of "
+        f"{right + extra}.png; look whether the labels lack a line or have one too many"
+    )
+    assert astray(start, lines[:10], lines) == (expected if told else None)
+
+
+def test_a_start_that_reads_nothing_right_says_nothing_of_the_labels() -> None:
+    lines = [Sample(Path(f"{n}.png"), "abcdefgh" * n) for n in range(1, 12)]
+    pairs = tuple((line.text, "xyz" * 9) for line in lines)
+    start = Epoch(0, math.nan, score([r for _, r in pairs], [t for t, _ in pairs]), pairs, 0, 0, 0, 0)
+    assert astray(start, lines, lines) is None
 
 
 def test_the_verdict_names_the_best_epoch_and_the_start() -> None:
