@@ -27,7 +27,7 @@ class Progress:
     """How far a run has come.
 
     `epoch` counts from 1 and is the one to go on with; `chunk`, `batch` and `lines` tell how much of it is done (see
-    `batches.Position`), `loss` its summed loss; `seconds` is training time over all sittings; `best` is the lowest
+    `batches.Position`), `loss` its summed loss; `seconds` is training time over all sittings; `best_cer` is the lowest
     validation CER as written (0..1), reached in epoch `best_epoch`; `rate` is the learning rate of the last step;
     `precision` is what the run computes in, None before that is settled; `history` holds one row per finished epoch.
     """
@@ -39,7 +39,7 @@ class Progress:
     loss: float = 0.0
     steps: int = 0
     seconds: float = 0.0
-    best: float | None = None
+    best_cer: float | None = None
     best_epoch: int = 0
     rate: float = 0.0
     precision: Arithmetic | None = None

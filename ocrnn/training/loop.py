@@ -146,7 +146,7 @@ def train(
 
     if from_model and progress is None:
         scored, pairs = validate(network, spec, validation, team)
-        progress = Progress(best=scored.cer_raw)
+        progress = Progress(best_cer=scored.cer_raw)
         keeper.save_best(spec, scored, 0)
         yield Epoch(0, math.nan, scored, pairs, 0.0, 0.0, 0.0, 0)
     progress = progress or Progress()
@@ -198,8 +198,8 @@ def train(
             _, seconds = team.agree(0, clock.seconds())
         except ProcessLost as lost:
             raise keeper.rescued(lost, progress, clock.seconds()) from lost
-        if progress.best is None or scored.cer_raw < progress.best:
-            progress.best, progress.best_epoch = scored.cer_raw, progress.epoch
+        if progress.best_cer is None or scored.cer_raw < progress.best_cer:
+            progress.best_cer, progress.best_epoch = scored.cer_raw, progress.epoch
             keeper.save_best(spec, scored, progress.epoch)
         row = _row(progress, scored, seconds, (progress.lines - lines_before) / epoch_seconds)
         progress = progress.next_epoch(row)

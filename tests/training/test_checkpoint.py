@@ -30,7 +30,9 @@ def fresh() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
 
 def test_all_comes_back(tmp_path: Path) -> None:
     network, optimizer = trained()
-    progress = Progress(epoch=4, chunk=2, batch=1, lines=9, loss=1.5, steps=77, seconds=3.25, best=0.1, best_epoch=2)
+    progress = Progress(
+        epoch=4, chunk=2, batch=1, lines=9, loss=1.5, steps=77, seconds=3.25, best_cer=0.1, best_epoch=2
+    )
     progress.history = ({"epoch": 1, "cer": 0.5},)
     save_checkpoint(tmp_path / "c", network, optimizer, progress, Terms({"seed": 1}))
     other, other_optimizer = fresh()
