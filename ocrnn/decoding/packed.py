@@ -21,12 +21,11 @@ _WIDEST = 1 << 16
 
 def pack(model: Ngrams) -> bytes:
     """A model with tokens of one character and weights of at most 1, rounded; ValueError for any other."""
-    tokens = len(model.tokens)
     if model.tokens[: len(SPECIAL)] != SPECIAL or not all(len(token) == 1 for token in model.tokens[len(SPECIAL) :]):
         raise ValueError("a token is no character")
-    nodes = len(model.keys) + 1
-    children = np.bincount(model.parents, minlength=nodes)[: model.levels[-2]]
-    if tokens > _WIDEST or children.max() >= _WIDEST or (model.backoffs > _BACKOFF_STEP).any():
+    children = np.bincount(model.parents, minlength=model.levels[-2])
+    # All tokens are children of the root.
+    if children.max() >= _WIDEST or (model.backoffs > _BACKOFF_STEP).any():
         raise ValueError("numbers do not fit")
     characters = "".join(model.tokens[len(SPECIAL) :]).encode()
     parts = [

@@ -10,7 +10,7 @@ import pytest
 
 from ocrnn.charset import Charset
 from ocrnn.decoding.kneser_ney import estimate
-from ocrnn.decoding.ngram import Ngrams
+from ocrnn.decoding.ngram import SPECIAL, Ngrams
 from ocrnn.decoding.packed import check, pack, unpack
 
 
@@ -56,3 +56,44 @@ def test_tokens_of_several_characters_are_refused(model: Ngrams) -> None:
     words = Ngrams((*model.tokens[:-1], "word"), model.keys, model.logps, model.backoffs)
     with pytest.raises(ValueError, match="no character"):
         pack(words)
+
+
+def test_weights_over_one_are_refused(model: Ngrams) -> None:
+    heavy = Ngrams(model.tokens, model.keys, model.logps, model.backoffs + 0.05)
+    with pytest.raises(ValueError, match="do not fit"):
+        pack(heavy)
+
+
+def test_what_rounding_made_a_little_more_than_one_is_one(model: Ngrams) -> None:
+    rounded = Ngrams(model.tokens, model.keys, model.logps, np.full_like(model.backoffs, 0.03))
+    assert not unpack(pack(rounded)).backoffs.any()
+
+
+def test_what_is_rarer_than_a_byte_can_say_is_as_rare_as_it_can(model: Ngrams) -> None:
+    rare = model.logps.copy()
+    rare[-1] = -30.0
+    found = unpack(pack(Ngrams(model.tokens, model.keys, rare, model.backoffs)))
+    assert found.logps[-1] == pytest.approx(-255 * 0.08)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(65_535, True), (65_536, False)])
+def test_tokens_are_as_many_as_two_bytes_can_number(count: int, fits: bool) -> None:
+    tokens = (*SPECIAL, *map(chr, range(0x10000, 0x10000 + count - len(SPECIAL))))
+    many = Ngrams(tokens, np.arange(count), np.full(count, -8.0), np.zeros(count))
+    if fits:
+        found = unpack(pack(many))
+        assert found.tokens == tokens and np.array_equal(found.keys, many.keys)
+    else:
+        with pytest.raises(ValueError, match="do not fit"):
+            pack(many)
+
+
+@pytest.mark.parametrize("part", ["last tokens", "numbers of children"])
+def test_parts_as_long_as_they_say_that_contradict_one_another_are_refused(model: Ngrams, part: str) -> None:
+    data = bytearray(zlib.decompress(pack(model)))
+    written, _, nodes = np.frombuffer(data, "<u4", 3).tolist()
+    # Of the first token, or of the root, the low byte; the high ones of the tokens stand behind all low ones.
+    place = 12 + written + (nodes if part == "last tokens" else 2 * nodes)
+    data[place] += 1
+    with pytest.raises(ValueError, match="its n-grams belong to none"):
+        unpack(zlib.compress(data))
