@@ -23,6 +23,7 @@ from ocrnn.decoding.ctc import (
     greedy_all,
     log_probabilities,
     log_probability,
+    tempered,
 )
 
 Text = tuple[int, ...]
@@ -211,6 +212,16 @@ def test_long_texts_are_summed_and_aligned_the_same_in_a_window(seed: int, monke
         align(hopeless, text[:6])
 
 
+def test_a_window_keeps_up_with_a_line_that_is_sure_of_each_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """States a few behind the best have no probability left, and the window is as narrow as it gets."""
+    text = [1 + number % 5 for number in range(150)]
+    path = [number for letter in text for number in (letter, 0)]
+    line = np.where(np.eye(7)[path] == 1, 0.0, -120.0)
+    monkeypatch.setattr(ctc, "_WHOLE_STATES", 10)
+    assert log_probabilities([line], [text]) == pytest.approx([log_probability(line, text)], abs=1e-9)
+    assert align(line, text) == greedy(line).spans
+
+
 def test_a_line_of_25_000_frames_is_summed_and_aligned_in_seconds() -> None:
     """All states of all frames took 6 s for the sum and as long for the path, and 300 MB."""
     line, text = long_line(0, 6250)
@@ -251,6 +262,17 @@ def test_classes_outside_of_the_charset_are_refused(function: Callable[[Frames, 
     log_probs = random_frames(np.random.default_rng(1), 6, 4)
     with pytest.raises(ValueError, match=rf"class {number} is not among 1\.\.3"):
         function(log_probs, (1, number, 2))
+
+
+def test_a_temperature_divides_the_logits_before_the_softmax() -> None:
+    logits = np.random.default_rng(2).normal(0.0, 4.0, (5, 3, 7)).astype(np.float32)
+
+    def softmax(temperature: float) -> npt.NDArray[np.float32]:
+        shares = np.exp(logits / temperature)
+        return np.asarray(np.log(shares / shares.sum(axis=-1, keepdims=True)), np.float32)
+
+    for temperature in (0.5, 1.0, 3.0):
+        np.testing.assert_allclose(tempered(softmax(1.0), temperature), softmax(temperature), atol=1e-4)
 
 
 def test_character_confidences_are_the_peaks_within_the_spans() -> None:
