@@ -89,6 +89,7 @@ def others(grey: Grey) -> dict[str, bytes]:
         "bit error": good[:60] + bytes([good[60] ^ 1]) + good[61:],
         "no width": made(grey[:, :0], b""),
         "JPEG": b"\xff\xd8\xff" + good,
+        "other signature": b"\x8b" + good[1:],
     }
 
 

@@ -121,9 +121,8 @@ def test_the_line_that_crosses_is_the_nearest() -> None:
 
 def test_one_line_or_none_is_not_split() -> None:
     assert split_by_hash([]) == ((), ())
-    for seed in range(30):
-        train, validation = split_by_hash(LINES[:1], seed=seed)
-        assert len(train) + len(validation) == 1
+    sides = [split_by_hash(LINES[:1], 0.5, seed) for seed in range(30)]
+    assert {(len(train), len(validation)) for train, validation in sides} == {(1, 0), (0, 1)}, "where its hash says"
 
 
 BOOKS = [line(number, f"book{book}") for book in range(40) for number in range(25)]

@@ -84,7 +84,7 @@ def test_places_and_confidences() -> None:
     ]
     assert [properties(c)["x_bboxes"] for c in kinds(root, "ocrx_cinfo")] == ["1 0 9 40", "11 0 19 40", "31 0 39 40"]
     (line,) = kinds(root, "ocr_line")
-    assert properties(line)["x_wconf"] == "66"
+    assert properties(line) == {"bbox": "0 0 40 40", "x_wconf": "66"}
     assert {properties(c)["x_confs"] for c in kinds(root, "ocrx_cinfo")} == {"90.00"}
 
 
