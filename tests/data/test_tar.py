@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrnn.data.tar import BLOCK, TarFault, members
+from ocrnn.data.tar import BLOCK, TarFault, members, new_tar
 
 NAMES = [
     "1.png",
@@ -72,13 +72,66 @@ def test_what_is_no_whole_tar_is_said(content: bytes, reason: str, tmp_path: Pat
         list(members(stream))
 
 
+def header(kind: bytes, size: bytes, name: bytes = b"1.png") -> bytes:
+    """A header with the sum that it needs; the size in the twelve bytes that it has there."""
+    made = bytearray(BLOCK)
+    made[: len(name)], made[124:136], made[156:157], made[257:265] = name, size, kind, b"ustar\x0000"
+    made[148:156] = b"%06o\0 " % (sum(made) + 8 * ord(" "))
+    return bytes(made)
+
+
+def block(data: bytes) -> bytes:
+    return data + bytes(-len(data) % BLOCK)
+
+
+def test_what_is_packed_is_a_whole_tar_and_the_same_each_time(tmp_path: Path) -> None:
+    files = {"1.png": bytes(range(200)), "folder/2.txt": b"", "3.png": b"x" * BLOCK}
+    for path in (tmp_path / "x.tar", tmp_path / "y.tar"):
+        with new_tar(path) as add:
+            for name, data in files.items():
+                add(name, data)
+    with (tmp_path / "x.tar").open("rb") as stream:
+        assert {member.name: member.read(tmp_path / "x.tar") for _, member in members(stream)} == files
+    with tarfile.open(tmp_path / "x.tar") as tar:
+        assert tar.getnames() == list(files)
+    assert (tmp_path / "x.tar").read_bytes() == (tmp_path / "y.tar").read_bytes()
+
+
+def test_sizes_in_bytes_and_those_of_an_extension_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    large = header(b"0", b"\x80" + (700).to_bytes(11, "big"), b"large.png") + block(b"a" * 700)
+    told = header(b"x", b"%011o\0" % 12) + block(b"12 size=600\n")
+    path.write_bytes(large + told + header(b"0", b"%011o\0" % 0, b"told.png") + block(b"b" * 600) + bytes(2 * BLOCK))
+    with path.open("rb") as stream:
+        found = {member.name: member.read(path) for _, member in members(stream)}
+    assert found == {"large.png": b"a" * 700, "told.png": b"b" * 600}
+
+
+def test_a_record_of_no_length_leads_to_no_circle(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    told = header(b"x", b"%011o\0" % 9) + block(b"0 path=a\n")
+    path.write_bytes(told + header(b"0", b"%011o\0" % 4) + block(b"text") + bytes(2 * BLOCK))
+    with path.open("rb") as stream:
+        assert len(list(members(stream))) == 1
+
+
+def test_an_extension_longer_than_any_name_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    for size, whole in ((1 << 20, True), ((1 << 20) + 1, False)):
+        name = header(b"L", b"%011o\0" % size) + block(b"n" * size)
+        path.write_bytes(name + header(b"0", b"%011o\0" % 4) + block(b"text") + bytes(2 * BLOCK))
+        with path.open("rb") as stream:
+            if whole:
+                assert [len(member.name) for _, member in members(stream)] == [size]
+            else:
+                with pytest.raises(TarFault, match="cut off or damaged"):
+                    list(members(stream))
+
+
 @pytest.mark.parametrize("size", [b"-1000      \0", b"-777\0", b"-1"])
 def test_a_size_below_nothing_leads_to_no_circle(size: bytes, tmp_path: Path) -> None:
-    header = bytearray(packed(["1.png"], tarfile.GNU_FORMAT)[0][:BLOCK])
-    header[156:157], header[124:136] = b"0", size.ljust(12, b"\0")
-    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * ord(" "))
     path = tmp_path / "x.tar"
-    path.write_bytes(bytes(header) + bytes(3 * BLOCK))
+    path.write_bytes(header(b"0", size.ljust(12, b"\0")) + bytes(3 * BLOCK))
     with path.open("rb") as stream, pytest.raises(TarFault, match="cut off or damaged"):
         list(itertools.islice(members(stream), 9))
 
