@@ -265,7 +265,7 @@ def _alto_line(line: _Element) -> TextLine:
 
 
 def _alto_text(line: _Element) -> str:
-    parts = [(str(part.tag).rpartition("}")[2], part.get("CONTENT", "")) for part in line if isinstance(part.tag, str)]
+    parts = [(str(part.tag).rpartition("}")[2], part.get("CONTENT", "")) for part in line]
     # Some tools write no spaces at all; where one is written, words without one between them touch.
     between = "" if any(name == "SP" for name, _ in parts) else " "
     text = ""

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ocrnn.data.labels import LabelSet, read_labels
 from ocrnn.data.layout import named_picture, read_layout
-from ocrnn.data.pages import Cut, _decoded
+from ocrnn.data.pages import Cut, PageFile, _decoded
 from ocrnn.errors import ImageError, LabelError
 
 PAGE_2019 = """\
@@ -115,6 +115,14 @@ def test_the_beginning_of_a_file_tells_its_picture(form: str, encoding: str, tmp
     assert named_picture(tmp_path / "1.xml") == "", "which page it is of is not asked where it may say anything"
     (tmp_path / "1.xml").write_bytes(b"<mets/>")
     assert named_picture(tmp_path / "1.xml") is named_picture(tmp_path / "gone.xml") is None
+
+
+@pytest.mark.parametrize("aside", ["<!-- checked -->", "<?editor checked?>"])
+def test_what_is_said_aside_in_the_midst_of_a_line_takes_no_text_away(aside: str, tmp_path: Path) -> None:
+    xml = PAGE_2019.replace("first line", f"first{aside} line")
+    assert [sample.text for sample in laid(tmp_path, xml).samples] == ["first line", "by words & é"]
+    xml = ALTO_4.replace("<SP/>", f"{aside}<SP/>")
+    assert [sample.text for sample in laid(tmp_path, xml).samples] == ["first line", "by words & é"]
 
 
 def test_hyphens_at_the_end_of_a_line(tmp_path: Path) -> None:
@@ -292,6 +300,10 @@ SPOILED: dict[str, tuple[str, str]] = {
         ALTO_2_MM10.replace('WIDTH="150" HEIGHT="100"', ""),
         "1.xml:3: places in mm10 on a page without WIDTH and HEIGHT; write them, or places in pixels",
     ),
+    "millimetres of a page of no height": (
+        ALTO_2_MM10.replace('WIDTH="150" HEIGHT="100"', 'WIDTH="150"'),
+        "1.xml:3: places in mm10 on a page without WIDTH and HEIGHT; write them, or places in pixels",
+    ),
 }
 
 
@@ -331,6 +343,46 @@ def test_a_page_described_twice_gives_its_lines_once(tmp_path: Path) -> None:
     ]
     (tmp_path / "page" / "1.xml").write_text(re.sub("<Unicode>.*?</Unicode>", "", PAGE_2019), encoding="utf-8")
     assert [sample.text for sample in read_labels(tmp_path).samples] == ["first line", "by words & é"]
+
+
+def test_a_page_without_lines_is_one_problem(tmp_path: Path) -> None:
+    xml = PAGE_2019[: PAGE_2019.index("<TextLine")] + "</TextRegion></Page></PcGts>"
+    labels = laid(tmp_path, xml)
+    assert labels.samples == ()
+    assert [str(problem).replace(f"{tmp_path}{os.sep}", "") for problem in labels.problems] == [
+        "1.xml: the page has no lines; find its lines first, or remove the file"
+    ]
+
+
+def test_a_layout_of_a_scan_of_several_pages_is_refused(tmp_path: Path) -> None:
+    first, second = Image.fromarray(page()), Image.fromarray(page()[::-1].copy())
+    first.save(tmp_path / "p.tif", save_all=True, append_images=[second])
+    with pytest.raises(ImageError, match=r"p\.tif: 2 pages with one layout; save each page as a picture of its own"):
+        Cut("l", ((10.0, 10.0), (110.0, 10.0), (110.0, 50.0))).load(tmp_path / "p.tif")
+
+
+def test_a_page_file_gives_each_of_its_lines_or_what_is_wrong_with_it(tmp_path: Path) -> None:
+    laid(tmp_path, PAGE_2019.replace("10,100 110,100 110,140 10,140", "10,100"))
+    found = PageFile.open(tmp_path / "1.xml")
+    (first, cut), (second, fault) = found.cut()
+    assert (found.picture, first, second) == (tmp_path / "1.png", "a", "b")
+    assert isinstance(cut, tuple) and np.array_equal(cut[0], page()[10:50, 10:110])
+    assert isinstance(fault, ImageError) and "line 'b' has no outline; draw one" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("xml", "said"),
+    [
+        ("<mets/>", r"1\.xml: neither PAGE nor ALTO; give one of them, or a picture"),
+        ("<PcGts/>", r"1\.xml:1: a PAGE file without a Page; write the page again"),
+        (PAGE_2019.replace('"1.png"', '"2.png"'), r"page\.xml: no picture at 2\.png; put it beside the file, or"),
+    ],
+)
+def test_what_is_no_page_file_is_refused_as_a_picture_is(xml: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / ("page.xml" if "2.png" in xml else "1.xml")
+    file.write_text(xml, encoding="utf-8")
+    with pytest.raises(ImageError, match=said):
+        PageFile.open(file)
 
 
 def test_other_xml_is_left_alone(tmp_path: Path) -> None:
