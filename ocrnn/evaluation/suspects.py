@@ -107,7 +107,7 @@ class _Habits:
 def _counted(places: Sequence[Place]) -> tuple[Counter[tuple[str, str]], Counter[str]]:
     """Differences of a line, and what was read in it, with the number of its places under ""."""
     slips = Counter((place.sign, place.read) for place in places if not place.same)
-    read = Counter(place.read for place in places if place.read)
+    read = Counter(place.read for place in places)
     read[""] = len(places)
     return slips, read
 

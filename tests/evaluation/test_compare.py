@@ -52,7 +52,7 @@ def test_chance_is_told_from_what_is_more_than_chance(more: int, proven: bool) -
     assert not same.cer.proven and same.cer.better == 0.5 and same.won == same.lost == ()
 
 
-@pytest.mark.parametrize(("lines", "differing"), [(1, 1), (3, 3), (400, 4), (400, 5), (400, 6)])
+@pytest.mark.parametrize(("lines", "differing"), [(1, 1), (3, 3), (400, 4), (400, 5), (400, 6), (400, 10)])
 def test_few_lines_prove_nothing(lines: int, differing: int) -> None:
     """Of k lines, all read better by one model, a coin makes as much in 2 of 2^k throws: fewer than 5 % from six on."""
     found = compare(coins(list(range(differing)), lines), coins([], lines)).cer
@@ -79,6 +79,21 @@ def test_lines_and_words_by_hand() -> None:
     assert (found.wer.first, found.wer.second) == (2 / 6, 3 / 6)
     assert (found.cer.first, found.cer.second) == (4 / 17, 5 / 17)
     assert Change("rn", "m", 0, 1) in found.changes
+
+
+def test_lines_that_not_both_could_read_are_counted_apart() -> None:
+    lost = [ReadSample(name, "a", "", 0.0, 1, "no such file") for name in "123"]
+    read = [line("1", "a", "a", 0), line("2", "a", "", 1), line("3", "a", "", 1), line("4", "b", "c", 1)]
+    found = compare([*lost[:2], *read[2:]], [read[0], *lost[1:], read[3]])
+    assert (found.alike, found.failed) == (1, 3)
+
+
+def test_the_confusions_that_differ_most_come_first() -> None:
+    names = [str(number) for number in range(12)]
+    first = [line(n, "a", "x", 1) for n in names[:9]] + [line(n, "b", "b", 0) for n in names[9:]]
+    second = [line(n, "a", "x", 1) for n in names[:8]] + [line(names[8], "a", "a", 0)]
+    second += [line(n, "b", "y", 1) for n in names[9:]]
+    assert compare(first, second).changes == (Change("b", "y", 0, 3), Change("a", "x", 9, 8))
 
 
 def test_other_lines_are_refused() -> None:

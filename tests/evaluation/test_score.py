@@ -62,6 +62,12 @@ def test_lines_are_read_in_order_and_counted(tmp_path: Path) -> None:
     words, characters = evaluation.word_reliability(), evaluation.character_reliability()
     assert words and characters and (words.lines, characters.lines) == (3, 3 + 2 + 5)
     assert sum(each.right * each.lines for each in characters.bins) == pytest.approx(3 + 1 + 2)
+    # Of the picture that could not be read nothing is said but that its line is wrong.
+    assert evaluation.failed == 1
+    reliability = evaluation.reliability()
+    assert reliability and reliability.lines == 3 and reliability.whole.right == pytest.approx(1 / 3)
+    assert sorted(each.truth for each in evaluation.confusions().found) == ["", "b"]
+    assert evaluation.caught(0.25) == pytest.approx((1, 1 / 3, 3 / 7))
     assert evaluation.score.lines == 4
     assert evaluation.score.cer == pytest.approx(7 / 10)
     assert evaluation.score.exact == 1 / 4
@@ -80,6 +86,11 @@ def test_a_sample_may_be_a_page(tmp_path: Path) -> None:
 def test_no_lines_is_a_fault_of_the_caller() -> None:
     with pytest.raises(ValueError, match="no lines"):
         evaluate([])
+
+
+def test_where_nothing_was_read_no_confidence_is_judged() -> None:
+    found = evaluate([ReadSample("gone.png", "a", "", 0.0, 1, "gone.png: no such file")])
+    assert found.reliability() is found.word_reliability() is found.character_reliability() is None
 
 
 def test_edits_are_counted_after_folding(tmp_path: Path) -> None:

@@ -75,6 +75,14 @@ def test_rare_is_no_habit() -> None:
         assert len(search(lines, [seen("abc")] * len(lines))) == accused
 
 
+def test_letters_that_few_labels_have_over_are_no_habit() -> None:
+    """Held against all places of the set, of which there are so many that it is under one in a hundred."""
+    for others, accused in ((4, 0), (100, 5)):
+        lines = [line("abcd", "abc")] * 5 + [line("abcabc", "abcabc")] * others
+        frames = [seen("abc")] * 5 + [seen("abcabc")] * others
+        assert len(search(lines, frames)) == accused
+
+
 def test_labels_longer_than_their_picture_and_strangers() -> None:
     lines = [line("abcabcabcabc", "ab"), line("abß", "ab"), line("ß", "ab")]
     frames = [seen("ab"), seen("ab"), seen("ab")]
