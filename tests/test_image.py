@@ -387,6 +387,16 @@ def test_contrast_does_not_matter(drawn: Grey) -> None:
     assert np.abs(FORMAT.prepare(faint) - FORMAT.prepare(drawn)).max() < 0.06
 
 
+def test_a_few_specks_of_black_and_white_take_no_contrast_away() -> None:
+    grey = np.full((40, 400), 180, np.uint8)
+    grey[10:30, 40:360:8] = 80
+    clean = FORMAT.prepare(grey)
+    grey[5, 100:170], grey[35, 100:170] = 255, 0  # not half a percent either
+    assert FORMAT.tone(grey)[1] == 100
+    line = FORMAT.prepare(grey)
+    assert (line[0, 8:32] == clean[0, 8:32]).all() and line.max() == 1
+
+
 def test_an_empty_picture_has_no_ink() -> None:
     noise = np.random.default_rng(0).integers(198, 203, (40, 200)).astype(np.uint8)
     assert FORMAT.prepare(noise).mean() < 0.15

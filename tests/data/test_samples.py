@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocrnn.data.samples import Sample
+from ocrnn.data.samples import Problem, Sample
 from ocrnn.errors import ImageError
 
 
@@ -45,3 +45,17 @@ def test_a_sample_travels_and_is_a_key(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     assert sample.key == Sample(tmp_path / "sub" / ".." / "a.png", "b").key
     assert sample.key != Sample(tmp_path / "a.png", "a", page=1).key
+
+
+def test_only_a_file_of_its_own_is_given_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"any bytes")
+    assert Sample(tmp_path / "a.png", "a").read() == b"any bytes"
+    assert Sample(tmp_path / "a.png", "a", page=0).read() is None
+    with pytest.raises(ImageError, match=r"gone\.png: no such file|gone\.png: cannot be read"):
+        Sample(tmp_path / "gone.png", "a").read()
+
+
+def test_a_finding_is_one_line_of_characters_that_show() -> None:
+    found = Problem("a\nb.tsv:1", "a tab '\t'", "mend it")
+    assert str(found) == "a\\u000ab.tsv:1: a tab '\\u0009'; mend it"
+    assert found.place == "a\\u000ab.tsv:1: a tab '\\u0009'"

@@ -18,6 +18,7 @@ USUAL = (
     "a first file fit for the last stop",
     "Ἰησοῦς, λόγος and Слово stand beside Latin words",
     "Смотри: Windows и Linux",
+    "Windows and Linux, а не DOS",
     "Äußerst übel; naïve façade",
 )
 
