@@ -1,6 +1,6 @@
 import tracemalloc
 from collections import Counter
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,18 @@ def test_shards_are_shuffled_within_a_window_of_several(monkeypatch: pytest.Monk
         assert max(near) <= 2 * 7 and min(near[:-5]) >= 3
         assert list(shards) != sorted(shards)
     assert len({tuple(order) for order in orders.values()}) == 3
+
+
+@pytest.mark.parametrize(("size", "together"), [(10, 5), (70, 3)])
+def test_a_window_has_lines_enough_and_shards_enough(size: int, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ocrnn.training.plans._WINDOW_LINES", 50)
+    monkeypatch.setattr("ocrnn.training.plans._WINDOW_SHARDS", 3)
+    order = [index for _, index in permuted(RealLines(Numbered([size] * 30), None), 0, 1, least=1)]
+    for first in range(0, len(order), size * together):
+        window = order[first : first + size * together]
+        assert Counter(index // size for index in window) == dict.fromkeys({index // size for index in window}, size)
+        assert window != sorted(window)
+        assert any(index // size != following // size for index, following in pairwise(window[: size // 2]))
 
 
 def test_a_plan_of_a_million_lines_costs_next_to_nothing() -> None:
