@@ -146,8 +146,6 @@ class Opener:
                 tries.append(self._upright(turning.turned(grey, angle), title, partial(made, turned_deg=angle)))
             except ImageError as error:  # what is too wide for a line lying may make a good one standing
                 fault = error
-        if len(tries) == 1:  # as nearly always
-            return tries[0]
         return replace(tries[0], others=tuple(tries[1:])) if tries else made(fault)
 
     def _upright(self, grey: Grey, title: str, made: Callable[..., Prepared]) -> Prepared:

@@ -30,12 +30,13 @@ def test_pages_come_with_their_source_and_place(bars: Bars, tmp_path: Path) -> N
     assert (first.source, first.name, first.page, first.pages) == (7, "array", 1, 1)
     assert first.columns == bars.spec.line_format.prepare(bars.draw("12")).shape[2] == first.all_columns
     assert isinstance(bad.line, ImageError) and (bad.source, bad.columns) == (8, 0)
+    assert (bad.page, bad.pages) == (1, 1)
     assert [(page.source, page.page, page.pages) for page in pages] == [(9, 1, 2), (9, 2, 2)]
 
 
 def test_a_clip_is_one_page_of_frames(bars: Bars) -> None:
     (page,) = Opener(bars.spec, frames="fuse").pages([(3, animation(bars, "345", "678"))])
-    assert (page.source, page.line, page.columns) == (3, None, 0)
+    assert (page.source, page.page, page.pages, page.line, page.columns) == (3, 1, 1, None, 0)
     assert page.all_columns == sum(frame.columns for frame in page.frames) > 0
     wanted = [bars.spec.line_format.prepare(bars.draw(text)) for text in ("345", "678")]
     for frame, line in zip(page.frames, wanted, strict=True):

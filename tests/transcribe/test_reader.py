@@ -471,3 +471,14 @@ def test_open_takes_a_model_file(bars: Bars, bars_file: str) -> None:
     assert [text(result) for result in reader.read_many(pictures)] == TEXTS
     fake = Reader(bars).read(pictures[0])
     assert reader.read(pictures[0]).confidence == pytest.approx(fake.confidence, rel=1e-4)
+
+
+def test_posteriors_are_of_one_line_that_can_be_opened(bars: Bars, tmp_path: Path) -> None:
+    first, second = (Image.fromarray(bars.draw(text)) for text in ("12", "34"))
+    first.save(tmp_path / "two.tif", save_all=True, append_images=[second])
+    with pytest.raises(ImageError, match=r"two\.tif: holds 2 lines; give one of them"):
+        Reader(bars).posteriors(tmp_path / "two.tif")
+    with pytest.raises(ImageError, match=r"two\.tif: is a clip; give one of its frames"):
+        Reader(bars, frames="fuse").posteriors(tmp_path / "two.tif")
+    with pytest.raises(ImageError, match=r"gone\.png: no such file"):
+        Reader(bars).posteriors(tmp_path / "gone.png")

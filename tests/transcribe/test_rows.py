@@ -63,6 +63,13 @@ def test_a_rule_below_is_no_line() -> None:
     assert not seems_several(grey)
 
 
+@pytest.mark.parametrize("height", [1, 2, 3])
+def test_a_thin_rule_is_no_line(height: int) -> None:
+    grey = np.full((40, 400), 255, np.uint8)
+    grey[20 : 20 + height, 30:370] = 0
+    assert not seems_several(grey)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (40, 400)])
 def test_an_empty_picture_holds_none(shape: tuple[int, int]) -> None:
     assert not seems_several(np.full(shape, 255, np.uint8))
