@@ -6,7 +6,17 @@ import json
 
 import pytest
 
-from ocrnn.evaluation.report import confidence_table, confusion_table, suspect_lines, table, to_json, worst_lines
+from ocrnn.evaluation.compare import compare
+from ocrnn.evaluation.report import (
+    comparison_json,
+    comparison_text,
+    confidence_table,
+    confusion_table,
+    suspect_lines,
+    table,
+    to_json,
+    worst_lines,
+)
 from ocrnn.evaluation.score import ReadSample, evaluate
 from ocrnn.evaluation.suspects import Suspect
 
@@ -108,3 +118,37 @@ def test_suspects_are_listed_the_worst_first() -> None:
     stored = json.loads(to_json(evaluate(LINES), suspects, 0))["suspects"]
     assert [each["evidence"] for each in stored] == [7.25, 4.5]
     assert stored[0] == {"evidence": 7.25, "name": "a.png", "truth": "Müller & Co", "reading": "Muller & Co"}
+
+
+BETTER = [*(ReadSample(f"{n}", "ab", "ab", 0.9, 0) for n in range(20)), LINES[2]]
+WORSE = [*(ReadSample(f"{n}", "ab", "xb" if n % 4 else "", 0.9, 1 + (n % 4 == 0)) for n in range(20)), LINES[2]]
+
+
+def test_two_models_side_by_side_whichever_of_them_is_better() -> None:
+    shown = comparison_text(compare(WORSE, BETTER), 1)
+    assert "B reads better: B has fewer characters wrong in 100.0 % of the drawings; chance does as much" in shown
+    assert "B reads 20 lines better and 0 worse; both read 0 with the same text; 1 could not be read" in shown
+    assert shown.endswith("0   B has 2 fewer wrong\n  is    ab\n  A     \n  B     ab")
+    shown = comparison_text(compare(BETTER, WORSE), 1)
+    assert "A reads better: A has fewer characters wrong in 100.0 % of the drawings; chance does as much" in shown
+    assert "B reads 0 lines better and 20 worse; both read 0 with the same text; 1 could not be read" in shown
+    assert shown.endswith("0   B has 2 more wrong\n  is    ab\n  A     ab\n  B     ")
+    assert "lines wrong            4.76 %  100.00 %    +95.24\n" in shown
+    same = comparison_text(compare(WORSE, WORSE), 1)
+    assert "No difference: both have as many characters wrong in each line" in same and " wrong\n  is" not in same
+
+
+def test_json_of_two_models_has_their_differences_and_the_lines_that_either_reads_better() -> None:
+    stored = json.loads(comparison_json(compare(BETTER, WORSE), 2))
+    assert (stored["lines"], stored["won"], stored["lost"], stored["alike"], stored["failed"]) == (21, 0, 20, 0, 1)
+    assert stored["first"]["cer"] == stored["cer"]["first"] == pytest.approx(9 / 49)
+    assert stored["second"]["cer"] == stored["cer"]["second"] == pytest.approx((9 + 15 + 10) / 49)
+    assert stored["cer"]["gap"] == pytest.approx(25 / 49) and stored["cer"]["proven"] and stored["wer"]["proven"]
+    assert stored["changes"] == [
+        {"truth": "a", "reading": "x", "first": 0, "second": 15},
+        {"truth": "ab", "reading": "", "first": 0, "second": 5},
+    ]
+    assert stored["won_lines"] == []
+    assert stored["lost_lines"] == [
+        {"name": name, "truth": "ab", "first": "ab", "second": "", "edits": [0, 2]} for name in "04"
+    ]
