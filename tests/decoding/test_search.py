@@ -56,6 +56,7 @@ def test_likely_texts_are_those_that_a_language_allows(lines: list[Any]) -> None
 def test_what_needs_a_beam_gets_one_that_is_wide_enough() -> None:
     guides = constraints(Charset("abc"), allow="a")
     assert Search.chosen() == Search("greedy", BEAM_WIDTH, 0, None)
+    assert Search.chosen("greedy") == Search.chosen()
     assert Search.chosen("beam") == Search("beam", BEAM_WIDTH)
     assert Search.chosen(beam_width=2, alternatives=5) == Search("beam", 6, 5)
     assert Search.chosen(guides=guides) == Search("beam", BEAM_WIDTH, 0, guides[0])
@@ -63,3 +64,14 @@ def test_what_needs_a_beam_gets_one_that_is_wide_enough() -> None:
     for needs in ({"alternatives": 1}, {"guides": guides}):
         with pytest.raises(UsageError, match="belong to the beam"):
             Search.chosen("greedy", **needs)
+    with pytest.raises(UsageError, match="alternatives"):
+        Search.chosen(alternatives=-1)
+    with pytest.raises(UsageError, match="beam"):
+        Search.chosen("beam", beam_width=0)
+
+
+def test_the_best_text_is_the_first_of_those_found_or_none(lines: list[Any]) -> None:
+    for search in (Search(), Search.chosen("beam"), Search.chosen(alternatives=2)):
+        assert search.best(lines) == [found.texts[0].classes for found in search.texts(lines)]
+    too_long = Search.chosen(guides=constraints(Charset("abc"), regex="a{9}"))
+    assert too_long.best(lines) == [None] * 3
