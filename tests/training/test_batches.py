@@ -93,3 +93,28 @@ def test_a_line_too_narrow_for_its_text_is_left_out(digits: list[Sample], spec: 
 
 def test_a_position_counts_from_the_beginning() -> None:
     assert Position() == Position(0, 0)
+
+
+def test_lines_of_another_process_come_out_of_their_bytes() -> None:
+    rng = np.random.default_rng(1)
+    lines = {
+        place: (rng.random((1, 8, width), np.float32), list(range(1, length + 1)))
+        for place, width, length in ((4, 16, 3), (0, 32, 0), (9, 16, 7))
+    }
+    data = b"".join(module._bytes(line) for line in lines.values())
+    sizes = {place: (pixels.shape[2], len(classes)) for place, (pixels, classes) in lines.items()}
+    found = dict(module._unpacked(data, lines, sizes, 8))
+    assert list(found) == list(lines)
+    for place, (pixels, classes) in lines.items():
+        assert np.array_equal(found[place][0], pixels) and found[place][1] == classes
+
+
+def test_a_line_wider_than_memory_has_room_for_is_left_out(
+    digits: list[Sample], spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = [(RealLines(digits, None), 0)]
+    made = prepared_line(plan, 0, spec, seed=0, epoch=1)
+    assert made is not None
+    for most, fits in ((made[0].shape[2], True), (made[0].shape[2] - 1, False)):
+        monkeypatch.setattr(module, "MAX_COLUMNS", most)
+        assert (prepared_line(plan, 0, spec, seed=0, epoch=1) is not None) is fits
