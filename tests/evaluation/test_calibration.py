@@ -227,3 +227,9 @@ def test_no_lines_and_certain_lines_have_a_power_too() -> None:
     assert (likeliest_power([], []), likeliest_power([], [], before=0.7)) == (1, 0.7)
     assert likeliest_power([0.5], [True], before=0.7) == pytest.approx(0.7, abs=0.1), "one line proves little"
     assert 0.125 <= likeliest_power([0.0, 1.0, 0.5], [True, True, False]) <= 4
+
+
+def test_the_only_wrong_line_is_all_that_is_wrong() -> None:
+    assert caught([0.9, 0.2, 0.8], [0, 1, 0], 0.3) == (1, 1.0, 1.0)
+    assert caught([0.9, 0.2, 0.8], [1, 0, 0], 0.3) == (1, 0.0, 0.0)
+    assert caught([0.9, 0.2], [0, 0], 0.5) == (1, 0.0, 0.0)

@@ -129,6 +129,7 @@ def test_two_models_side_by_side_whichever_of_them_is_better() -> None:
     assert "B reads better: B has fewer characters wrong in 100.0 % of the drawings; chance does as much" in shown
     assert "B reads 20 lines better and 0 worse; both read 0 with the same text; 1 could not be read" in shown
     assert shown.endswith("0   B has 2 fewer wrong\n  is    ab\n  A     \n  B     ab")
+    assert "lines wrong          100.00 %    4.76 %    -95.24\n" in shown
     shown = comparison_text(compare(BETTER, WORSE), 1)
     assert "A reads better: A has fewer characters wrong in 100.0 % of the drawings; chance does as much" in shown
     assert "B reads 0 lines better and 20 worse; both read 0 with the same text; 1 could not be read" in shown
