@@ -35,6 +35,8 @@ CHECKPOINT = "last.checkpoint"
 BEST = "best.safetensors"
 
 _WARM_UP_STEPS = 200
+_WARM_UP_SHARE = 0.1
+"""Of the run, in which the rate is up at the latest: three minutes of 200 lines are hardly 200 steps."""
 _PATIENT_WITH_NAN = 20
 _READ_EVERY = 10
 """Steps after which the host waits for a GPU and asks what they came to."""
@@ -46,8 +48,9 @@ _CHECKPOINT_COST = 0.02
 class Settings:
     """How a network is taught.
 
-    The learning rate rises over the first 200 steps, then falls as a cosine to zero at the end of `epochs`, or of
-    `minutes` where that comes first: those are of learning, and of the validation after each epoch, in all sittings.
+    The learning rate rises over the first 200 steps, or a tenth of the run where that is less, then falls as a cosine
+    to zero at the end of `epochs`, or of `minutes` where that comes first: those are of learning, and of the validation
+    after each epoch, in all sittings.
     `columns` bounds N times W of a batch, so that long and short lines cost alike. Training stops after `patience`
     epochs without a better validation CER as written. "auto" precision is settled once for a run (`precision.settled`)
     and kept when it goes on. `deterministic` asks for the same bits from every run on a machine; `minutes` cannot give
@@ -358,7 +361,7 @@ def _row(progress: Progress, score: Score, seconds: float, lines_per_second: flo
 
 
 def _rate(settings: Settings, steps: int, done: float) -> float:
-    warm = min(1.0, (steps + 1) / _WARM_UP_STEPS)
+    warm = min(1.0, max((steps + 1) / _WARM_UP_STEPS, done / _WARM_UP_SHARE))
     return settings.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done))) + 1e-7
 
 

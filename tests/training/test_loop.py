@@ -67,6 +67,17 @@ def test_it_learns_what_it_never_saw(many_digits: list[Sample], spec: ModelSpec,
     assert stored.about["validation"]["cer"] == round(best.score.cer, 5)
 
 
+def test_a_short_run_reaches_its_learning_rate(digits: list[Sample], spec: ModelSpec, tmp_path: Path) -> None:
+    """In its first tenth, though it has fewer steps than a long run takes to warm up; then it falls as a cosine."""
+    lesson = Lesson(digits, spec, tmp_path / "run")
+    events = lesson.events(dataclasses.replace(SETTINGS, epochs=10))
+    assert sum(isinstance(event, Step) for event in events) < 200
+    rates = [event.learning_rate for event in events if isinstance(event, Epoch)]
+    assert rates[1] > 0.85 * SETTINGS.learning_rate
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+    assert rates[-1] < 0.05 * SETTINGS.learning_rate
+
+
 def test_stopped_and_resumed_is_bit_for_bit_the_undisturbed_run(
     digits: list[Sample], spec: ModelSpec, tmp_path: Path
 ) -> None:
