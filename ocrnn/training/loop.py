@@ -36,7 +36,8 @@ BEST = "best.safetensors"
 
 _WARM_UP_STEPS = 200
 _WARM_UP_SHARE = 0.1
-"""Of the run, in which the rate is up at the latest: three minutes of 200 lines are hardly 200 steps."""
+"""Of a run from a model, in which the rate is up at the latest: three minutes of 200 lines are hardly 200 steps. From
+nothing a rate that is up so soon leaves the network silent."""
 _PATIENT_WITH_NAN = 20
 _READ_EVERY = 10
 """Steps after which the host waits for a GPU and asks what they came to."""
@@ -48,9 +49,9 @@ _CHECKPOINT_COST = 0.02
 class Settings:
     """How a network is taught.
 
-    The learning rate rises over the first 200 steps, or a tenth of the run where that is less, then falls as a cosine
-    to zero at the end of `epochs`, or of `minutes` where that comes first: those are of learning, and of the validation
-    after each epoch, in all sittings.
+    The learning rate rises over the first 200 steps, from a model over a tenth of the run where that is less, then
+    falls as a cosine to zero at the end of `epochs`, or of `minutes` where that comes first: those are of learning, and
+    of the validation after each epoch, in all sittings.
     `columns` bounds N times W of a batch, so that long and short lines cost alike. Training stops after `patience`
     epochs without a better validation CER as written. "auto" precision is settled once for a run (`precision.settled`)
     and kept when it goes on. `deterministic` asks for the same bits from every run on a machine; `minutes` cannot give
@@ -177,7 +178,7 @@ def train(
                 team=team,
             ):
                 done = _done(progress, settings, len(lines), seconds)
-                progress.rate = _rate(settings, progress.steps, done)
+                progress.rate = _rate(settings, progress.steps, done, from_model=from_model)
                 taken.add(learner.learn(batch, progress.rate, progress.steps), batch.lines)
                 progress.lines += batch.lines
                 progress.steps += 1
@@ -360,8 +361,8 @@ def _row(progress: Progress, score: Score, seconds: float, lines_per_second: flo
     }
 
 
-def _rate(settings: Settings, steps: int, done: float) -> float:
-    warm = min(1.0, max((steps + 1) / _WARM_UP_STEPS, done / _WARM_UP_SHARE))
+def _rate(settings: Settings, steps: int, done: float, *, from_model: bool) -> float:
+    warm = min(1.0, max((steps + 1) / _WARM_UP_STEPS, done / _WARM_UP_SHARE if from_model else 0.0))
     return settings.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done))) + 1e-7
 
 

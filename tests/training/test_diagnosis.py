@@ -173,10 +173,10 @@ def test_a_real_run_on_eight_lines_and_what_becomes_of_it_with_too_high_a_rate(
     assert "validation is much worse than training: CER" in told[-1]
     assert "8 lines are few: give it more, start --from a model, or add --synth" in told[-1]
     assert not any("explodes" in advice or "reads nothing" in advice for advice in told)
-    # It knows those eight lines. Going on from it, and judged by some of them, a rate of thirty undoes that.
+    # It knows those eight lines. Going on from it, and judged by some of them, a rate of one undoes that.
     lesson.folder = lesson.folder.parent / "second"
-    ruined = lesson.told([*digits[:8], *digits[:6]], 1, 30.0, least=24, start=True)
-    assert ruined[0] == "" and "the learning rate of 30 is too high to go on from a model: it read with" in ruined[1]
+    ruined = lesson.told([*digits[:8], *digits[:6]], 1, 1.0, least=24, start=True)
+    assert ruined[0] == "" and "the learning rate of 1 is too high to go on from a model: it read with" in ruined[1]
     assert "try --lr 0.001" in ruined[1]
 
 
