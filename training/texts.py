@@ -2,9 +2,8 @@
 
 Writes one file for each language, one sentence a line, in Unicode form NFC, each sentence once; and mul.txt with lines
 as they stand on forms, receipts and letter heads, made up here with the help of faker; la.txt is strung together of the
-words of a lexicon. The other sentences come from public
-packages (SOURCES), and with --bundle from a folder of ready-made files called after their language: de.txt,
-de-novels.txt. The folder it writes is what `--texts` takes.
+words of a lexicon. The other sentences come from public packages (SOURCES), and with --bundle from a folder of
+ready-made files called after their language: de.txt, de-novels.txt. The folder it writes is what `--texts` takes.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import numpy as np
 from ocrnn.charset import Charset
 from ocrnn.errors import UsageError
 from ocrnn.synth.documents import CAPITALS, DIGITS, MARKS, code, number
+from ocrnn.synth.fonts import STROKED
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def early(text: str, rng: np.random.Generator) -> str:
     """
     text = re.sub(r"\Bv", "u", re.sub(r"\bu", "v", text.replace("U", "V"))).replace("j", "i").replace("J", "I")
     if rng.random() < 0.3:
-        stroked = {"a": "ã", "o": "õ", "e": "ẽ", "u": "ũ"}
+        stroked = {letter: under for under, letter in STROKED.items()}
         text = re.sub(
             r"([aoeu])[nm](?=[bcdfgpqst]|\b)",
             lambda found: stroked[found.group(1)] if rng.random() < 0.5 else found.group(),

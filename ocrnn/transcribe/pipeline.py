@@ -40,7 +40,7 @@ def in_turn(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generat
     drawn = iter(items)
     broken: Exception | None = None
     try:
-        while broken is None:
+        while True:
             try:
                 item = next(drawn)
             except StopIteration:
