@@ -1,4 +1,4 @@
-"""What the README and the docstrings promise: commands that CI runs, examples that hold, a map that is true."""
+"""What README, guides and docstrings promise: commands that CI runs, examples that hold, links that lead somewhere."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ NEEDS_MODEL = "Reader.open()"
 @pytest.fixture(scope="module")
 def readme(root: Path) -> str:
     return (root / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def guides(root: Path) -> str:
+    """The README and what it leads on to, one after another."""
+    pages = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    return "\n".join(page.read_text(encoding="utf-8") for page in pages)
 
 
 def shell_lines(page: str) -> list[str]:
@@ -64,16 +71,18 @@ def test_ci_runs_the_two_commands_of_the_readme(readme: str, root: Path) -> None
     assert 'eval "$read_command"' in script and 'eval "$test_command"' in script
 
 
-def test_every_command_in_the_readme_parses(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_in_the_guides_parses(guides: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options and arguments of each example are known to the command, which is not run."""
     monkeypatch.chdir(tmp_path)
     for folder in ("lines", "others", "scans", "samples/digits", "samples/digits-test"):
         (tmp_path / folder).mkdir(parents=True)
-    examples = [line.partition(" # ")[0] for line in shell_lines(readme)]
+    examples = [line.partition(" # ")[0] for line in shell_lines(guides)]
     calls = [call.split("|")[-1].strip() for line in examples for call in line.split("&&") if "ocrnn " in call]
-    assert len(calls) > 12
+    assert len(calls) > 30
     for call in calls:
-        name, *arguments = shlex.split(call.partition(" > ")[0].removeprefix("ocrnn "))
+        told = re.search(r"(?<=ocrnn ).*?(?= > | & |$)", call)
+        assert told, call
+        name, *arguments = shlex.split(told[0])
         above = click.Context(
             program, **program.context_settings
         )  # its names of --help go down, and commands keep them
@@ -82,22 +91,21 @@ def test_every_command_in_the_readme_parses(readme: str, tmp_path: Path, monkeyp
         command.make_context(name, arguments, parent=above)
 
 
-def test_every_command_is_in_the_readme(readme: str) -> None:
-    missing = {name for name in COMMANDS if f"ocrnn {name}" not in readme}
-    assert missing <= {"export", "models", "charsets"}
+def test_every_command_is_in_the_guides(guides: str) -> None:
+    assert not {name for name in COMMANDS if f"ocrnn {name}" not in guides}
 
 
-def test_exit_statuses_are_those_of_the_program(readme: str) -> None:
+def test_exit_statuses_are_those_of_the_program(guides: str) -> None:
     from ocrnn.cli import main
 
-    listed = {int(number) for number in re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)}
+    listed = {int(number) for number in re.findall(r"^\| (\d+) \|", guides, re.MULTILINE)}
     assert listed == {
         0, main.FAILED, main.MISUSED, main.MODEL_UNUSABLE, main.NOTHING_TO_READ, main.INTERRUPTED
     }  # fmt: skip
 
 
-def test_the_map_shows_every_room(readme: str, root: Path) -> None:
-    house = readme.partition("## The house")[2].partition("## ")[0]
+def test_the_map_shows_every_room(root: Path) -> None:
+    house = (root / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## The house")[2]
     rooms = {path.name for path in (root / "ocrnn").iterdir() if path.is_dir() and any(path.glob("*.py"))}
     nouns = {path.stem for path in (root / "ocrnn").glob("*.py")} - {"__init__", "__main__"}
     assert not {room for room in rooms if f"\n  {room}/ " not in house}
@@ -110,6 +118,24 @@ def test_tables_stand_between_their_comments(readme: str, root: Path) -> None:
     pages = readme + (root / "benchmarks" / "README.md").read_text(encoding="utf-8")
     for name in names:
         assert pages.count(f"<!-- {name} -->") == pages.count(f"<!-- /{name} -->") == 1
+
+
+def test_links_lead_somewhere(root: Path) -> None:
+    """Those of every page between files of the project, headings within them included."""
+    pages = [page for folder in (".", "docs", "docs/commands", "benchmarks", "training", "samples", "charsets")
+             for page in (root / folder).glob("*.md")]  # fmt: skip
+    for page in pages:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for target, anchor in re.findall(r"\]\(((?!\w+:)[^)#]*)(#[^)]*)?\)", text):
+            path = (page.parent / target) if target else page
+            assert path.exists(), f"{page.name}: {target}"
+            assert not anchor or anchor in anchors(path), f"{page.name}: {target}{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {"#" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_version_is_in_the_changelog(root: Path) -> None:
