@@ -120,17 +120,25 @@ class Teachers:
 
 
 def lessons(
-    synthesizer: Synthesizer, real: dict[str, RealLines], spec: ModelSpec, seed: int, longest: int
+    synthesizer: Synthesizer,
+    real: Sequence[tuple[RealLines, float]],
+    spec: ModelSpec,
+    seed: int,
+    longest: int,
+    real_share: float = REAL_SHARE,
 ) -> Iterator[Batch]:
-    """Batches for ever, a fifth of them real where there are real ones, drawn ones of up to `longest` characters."""
-    shares = np.array([REAL[name] for name in real])
-    sources = list(real.values())
+    """Batches for ever, `real_share` of the lines real ones, the others drawn, of up to `longest` characters.
+
+    Each real source comes with its share among them; without any all lines are drawn.
+    """
+    sources = [source for source, _ in real]
+    shares = np.array([share for _, share in real])
     drawn = SynthLines(synthesizer, longest=longest)
     for epoch in count():
         rng = np.random.default_rng((seed, epoch, 7))
         plan: list[tuple[RealLines | SynthLines, int]] = []
         for number in range(CHUNK):
-            if sources and rng.random() < REAL_SHARE:
+            if sources and rng.random() < real_share:
                 source = sources[rng.choice(len(sources), p=shares / shares.sum())]
                 plan.append((source, int(rng.integers(len(source.samples)))))
             else:
@@ -146,14 +154,34 @@ def shares_of(share: Sequence[str], only: Sequence[str]) -> dict[str, float]:
     """
     if only and share:
         raise UsageError("--only and --share contradict one another")
-    shares = {kind.name: 0.0 for kind in KINDS} if only else {}
-    for kind, _, number in (each.partition("=") for each in only or share):
-        try:
-            shares[kind] = float(number)
-        except ValueError:
-            raise UsageError(f"{kind}={number}: no share; give a number, such as {kind}=0.2") from None
+    shares = ({kind.name: 0.0 for kind in KINDS} if only else {}) | _numbers(only or share)
     shares_of_kinds(shares)  # refused here and not after minutes of loading
     return shares
+
+
+def shares_of_sets(share: Sequence[str]) -> dict[str, float]:
+    """Shares of the sets of real lines among them, those told as `typewriter=0.1` instead of their own.
+
+    Raises UsageError for a set that there is not, what is no share, one below 0, and shares of nothing.
+    """
+    told = _numbers(share)
+    if strangers := sorted(told.keys() - REAL.keys()):
+        raise UsageError(f"{', '.join(strangers)}: no set of real lines; there are {', '.join(REAL)}")
+    shares = REAL | told
+    if min(shares.values()) < 0 or not any(shares.values()):
+        raise UsageError("shares of real lines are 0 or more, and one of them is more")
+    return shares
+
+
+def _numbers(told: Sequence[str]) -> dict[str, float]:
+    """What `NAME=NUMBER` says, by name; raises UsageError for what is no number."""
+    numbers = {}
+    for name, _, number in (each.partition("=") for each in told):
+        try:
+            numbers[name] = float(number)
+        except ValueError:
+            raise UsageError(f"{name}={number}: no share; give a number, such as {name}=0.2") from None
+    return numbers
 
 
 def main() -> None:
@@ -166,6 +194,8 @@ def main() -> None:
     parser.add_argument("--teacher", nargs="*", default=["latin", "latin-accurate"], metavar="MODEL")
     parser.add_argument("--share", action="append", default=[], metavar="KIND=SHARE", help="of a kind of drawn lines")
     parser.add_argument("--only", nargs="+", default=[], metavar="KIND=SHARE", help="no other kinds are drawn")
+    parser.add_argument("--real-share", type=float, default=REAL_SHARE, help="of all lines; default: %(default)s")
+    parser.add_argument("--set", action="append", default=[], metavar="SET=SHARE", help="of a set among the real lines")
     parser.add_argument("--longest", type=int, default=95, help="characters of a drawn line; default: %(default)s")
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--trust", type=float, default=1.0, help="what the teachers count where the texts count 1")
@@ -175,19 +205,21 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         shares = shares_of(arguments.share, arguments.only)
+        sets = shares_of_sets(arguments.set)
     except UsageError as error:
         parser.error(str(error))
     torch.set_num_threads(1)
     network, spec = load_weights(arguments.network)
     synthesizer = Synthesizer(arguments.fonts, arguments.texts, spec.charset, shares=shares)
-    real = open_real(arguments.real, spec)[0] if arguments.real else {}
+    opened = open_real(arguments.real, spec)[0] if arguments.real else {}
+    real = [(source, sets[name]) for name, source in opened.items()]
     teachers = Teachers(arguments.teacher, spec) if arguments.teacher else None
     ready: queue.Queue[tuple[Batch, Opinion | None] | Exception] = queue.Queue(6)
     over = threading.Event()
 
     def prepare() -> None:
         try:
-            for batch in lessons(synthesizer, real, spec, arguments.seed, arguments.longest):
+            for batch in lessons(synthesizer, real, spec, arguments.seed, arguments.longest, arguments.real_share):
                 if over.is_set():
                     return
                 ready.put((batch, teachers.opinion(batch) if teachers else None))

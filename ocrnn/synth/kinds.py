@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ocrnn.errors import UsageError
 
 _MODERN = ("en", "en", "en", "fr", "de", "es", "it", "pt", "nl", "pl", "cs", "sv")
+_EARLY = ("la", "de", "fr", "it", "es", "nl", "en")
 _TEXT_FACES = ("serif", "serif", "sans", "condensed", "slab", "mono", "old-style")
 _SIGN_FACES = ("serif", "sans", "condensed", "display", "slab", "stencil", "signage-plates", "old-style")
 _ANY_FACES = (*_SIGN_FACES, "mono", "handwriting")
@@ -28,7 +29,8 @@ KINDS = (
     Kind("print", 0.09, _TEXT_FACES),
     Kind("book", 0.1, ("old-style", "old-style", "serif"), ("en", "fr", "es", "fr", "es", "it", "de", "pt", "la")),
     Kind("fraktur", 0.03, ("blackletter",), ("de",)),
-    Kind("incunable", 0.03, ("incunable", "incunable", "blackletter"), ("la", "la", "de", "fr", "it", "es", "nl")),
+    Kind("incunable", 0.03, ("incunable", "incunable", "blackletter"), ("la", *_EARLY)),
+    Kind("early", 0.0, ("old-style",), (*_EARLY, "pt")),  # for a model of old prints: `latin` has it among its books
     Kind("typewriter", 0.07, ("typewriter", "typewriter", "mono"), ("fr", "fr", "en", "de")),
     Kind("receipt", 0.185, ("receipt-pixel", "mono", "mono", "condensed", "sans", "ocr-mrz", "typewriter")),
     Kind("form", 0.16, ("sans", "serif", "sans", "typewriter", "condensed", "mono", "sans", "handwriting")),

@@ -132,7 +132,7 @@ class Synthesizer:
         text = texts.vary(self.texts.running(rng, kind.languages, length), rng)
         if kind.name == "typewriter" and rng.random() < 0.5:
             return texts.typed(text)
-        if kind.name == "incunable" or (kind.name == "book" and rng.random() < 0.1):
+        if kind.name in ("early", "incunable") or (kind.name == "book" and rng.random() < 0.1):
             return texts.early(text, rng)
         if kind.name == "fraktur" or (kind.name == "book" and rng.random() < 0.3):
             return texts.with_long_s(text)

@@ -11,6 +11,9 @@ from ocrnn.synth.boxes import Neighbour
 from ocrnn.synth.kinds import Kind
 from ocrnn.synth.render import Ink, Setting
 
+_OLD = ("book", "early", "fraktur", "incunable")
+"""Kinds of old books: worn type on paper with specks, often scanned in black and white."""
+
 
 def setting(kind: Kind, rng: np.random.Generator) -> Setting:
     """How a line of a kind is set: size, spaces, letters that jump or touch."""
@@ -33,7 +36,7 @@ def setting(kind: Kind, rng: np.random.Generator) -> Setting:
 def picture(kind: Kind, ink: Ink, text: str, rng: np.random.Generator, neighbour: Neighbour) -> Grey:
     """Everything that happens to the ink between the press and the file, in the order it happens."""
     words = kind.name in ("word", "captcha", "meter", "plate", "card")
-    worn = kind.name in ("book", "fraktur", "incunable", "typewriter", "receipt")
+    worn = kind.name in (*_OLD, "typewriter", "receipt")
 
     def chance(p: float) -> bool:
         return bool(rng.random() < p)
@@ -75,7 +78,7 @@ def picture(kind: Kind, ink: Ink, text: str, rng: np.random.Generator, neighbour
         captcha.strew(ink, rng)
     if kind.name == "handwriting" and chance(0.4):
         grounds.squares(ink, rng)
-    if kind.name in ("book", "fraktur", "incunable", "form", "receipt") and chance(0.2):
+    if kind.name in (*_OLD, "form", "receipt") and chance(0.2):
         ink = degrade.specks(ink, rng)
     tilt = 5.0 if words or len(text) < 12 else min(2.0, float(np.degrees(0.22 * ink.shape[0] / ink.shape[1])))
     if not askew and chance(0.45):
@@ -92,7 +95,7 @@ def picture(kind: Kind, ink: Ink, text: str, rng: np.random.Generator, neighbour
         grey = 255 - grey if chance(0.1 if kind.name == "captcha" else 0.45) else grey
     else:
         # A ground that shows after thresholding hides the text: what becomes black and white starts even.
-        bitonal = chance(0.5 if kind.name in ("book", "fraktur", "incunable", "form") else 0.3)
+        bitonal = chance(0.5 if kind.name in (*_OLD, "form") else 0.3)
         clean = bitonal or (kind.name in ("print", "form", "receipt") and chance(0.3))
         contrast = (0.75, 1.0) if clean else (0.22, 0.95)
         if chance(0.06):

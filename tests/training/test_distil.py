@@ -24,7 +24,7 @@ from ocrnn.training.batches import Batch, batches
 from ocrnn.training.plans import permuted
 from ocrnn.training.sources import RealLines
 from training import distil
-from training.distil import Pupil, Teachers, lessons, shares_of
+from training.distil import Pupil, Teachers, lessons, shares_of, shares_of_sets
 from training.latin import REAL
 
 
@@ -117,7 +117,7 @@ def test_without_real_lines_all_are_drawn_and_none_is_longer_than_asked(
     spec: ModelSpec, fonts: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distil, "CHUNK", 40)
-    texts = said_by(lessons(Synthesizer(fonts, None, spec.charset), {}, spec, 3, longest=9), spec, 100)
+    texts = said_by(lessons(Synthesizer(fonts, None, spec.charset), [], spec, 3, longest=9), spec, 100)
     assert Counter(texts) <= Counter(drawn)
     assert max(map(len, texts)) == 9
     assert len(set(texts)) > 80, "other ones each time"
@@ -127,11 +127,23 @@ def test_where_there_are_real_lines_a_fifth_are(
     digits: list[Sample], spec: ModelSpec, fonts: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distil, "CHUNK", 400)
-    real = {name: RealLines(digits, None) for name in REAL}
+    real = [(RealLines(digits, None), share) for share in REAL.values()]
     texts = said_by(lessons(Synthesizer(fonts, None, spec.charset), real, spec, 3, longest=9), spec, 300)
     assert len(drawn) / 400 == pytest.approx(0.8, abs=0.08)
     assert set(texts) <= {*drawn, *(sample.text for sample in digits)}
     assert not set(texts) <= {*drawn}
+
+
+def test_real_lines_are_as_many_as_asked_and_of_the_sets_asked(
+    digits: list[Sample], spec: ModelSpec, fonts: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distil, "CHUNK", 400)
+    some, others = (RealLines([sample], None) for sample in digits[:2])
+    made = lessons(Synthesizer(fonts, None, spec.charset), [(some, 3.0), (others, 1.0)], spec, 3, 9, real_share=0.5)
+    texts = Counter(said_by(made, spec, 300)) - Counter(drawn)
+    assert len(drawn) / 400 == pytest.approx(0.5, abs=0.08)
+    assert texts[digits[0].text] / texts[digits[1].text] == pytest.approx(3, abs=1)
+    assert shares_of_sets(["typewriter=0.1"]) == {**REAL, "typewriter": 0.1}
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
@@ -186,6 +198,10 @@ def test_other_kinds_keep_their_shares_or_have_none() -> None:
         (["--only", "word"], "word=: no share; give a number, such as word=0.2"),
         (["--share", "word=-1"], "word=-1: a share is 0 or more"),
         (["--only", "word=0", "captcha=0"], "nothing is left to draw"),
+        (["--set", "receipts=0.1"], "receipts: no set of real lines; there are books-en,"),
+        (["--set", "typewriter=much"], "typewriter=much: no share"),
+        (["--set", "typewriter=-1"], "shares of real lines are 0 or more"),
+        ([f"--set={name}=0" for name in REAL], "shares of real lines are 0 or more, and one of them is more"),
     ],
 )
 def test_kinds_that_cannot_be_drawn_so_are_refused(
