@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=5, help="how often the lines of --test are read for their speed")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--save", action="store_true", help="keep the figures and put the table into benchmarks/README.md")
+    parser.add_argument(
+        "--save", action="store_true", help="keep the figures and put the table into benchmarks/README.md"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -89,7 +89,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep logs and networks here")
     parser.add_argument("--show", action="store_true", help="only show what is stored")
-    parser.add_argument("--save", action="store_true", help="keep the figures and put the table into benchmarks/README.md")
+    parser.add_argument(
+        "--save", action="store_true", help="keep the figures and put the table into benchmarks/README.md"
+    )
     options = parser.parse_args()
     figures: dict[str, Any] = record.stored("learning")
     if not options.show:

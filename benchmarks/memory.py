@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("--lines", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--drawn", type=int, default=4000, help="lines of which batches are made, twice")
     parser.add_argument("--folder", type=Path, help="where the shards are made, and removed again")
-    parser.add_argument("--save", action="store_true", help="keep the figures and put the table into benchmarks/README.md")
+    parser.add_argument(
+        "--save", action="store_true", help="keep the figures and put the table into benchmarks/README.md"
+    )
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:

@@ -47,7 +47,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=record.ROOT / "samples" / "digits", help="labelled lines")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each setting in each round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--save", action="store_true", help="keep the figures and put the table into benchmarks/README.md")
+    parser.add_argument(
+        "--save", action="store_true", help="keep the figures and put the table into benchmarks/README.md"
+    )
     parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.threads is not None:
