@@ -45,7 +45,7 @@ def main() -> None:
     weights_file = graph_file.with_suffix(".safetensors")
     if weights_file.exists():
         network, spec = load_weights(weights_file)
-        save_weights(weights_file, network, dataclasses.replace(spec, about=_about(spec, told)))
+        save_weights(weights_file, network, dataclasses.replace(spec, about=_about(spec, told)), halves=True)
 
 
 def _about(spec: ModelSpec, told: dict[str, Any]) -> dict[str, Any]:

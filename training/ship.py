@@ -106,7 +106,9 @@ def main() -> None:
     further = [content for knows, content in beside if knows != "both"]
     _save(graph, _calibrated(spec, fitted), lines, MODELS / f"{arguments.name}.onnx", further)
     alone = TorchModel(network, dataclasses.replace(spec, word_doubt=WORD_DOUBT_ALONE))
-    save_weights(MODELS / f"{arguments.name}.safetensors", network, _with_powers(alone, lines, arguments.name))
+    save_weights(
+        MODELS / f"{arguments.name}.safetensors", network, _with_powers(alone, lines, arguments.name), halves=True
+    )
 
 
 def _replaced(kept: Iterable[_Network], given: Sequence[_Network]) -> list[_Network]:

@@ -15,12 +15,15 @@ from ocrnn.spec import ModelSpec
 from ocrnn.storage import write_whole
 
 
-def save_weights(path: str | Path, network: Network, spec: ModelSpec) -> None:
+def save_weights(path: str | Path, network: Network, spec: ModelSpec, *, halves: bool = False) -> None:
     """Store a network with its spec; a file that stands there is replaced only by a whole one.
 
-    Raises OutputError when it cannot be written.
+    With `halves` each real number takes two bytes, rounded to eleven bits: enough to start from, not to go on exactly
+    where a run was. Raises OutputError when it cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if halves:
+        tensors = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     write_whole(Path(path), save(tensors, {KEY: spec.to_json()}))
 
 
@@ -45,6 +48,7 @@ def load_weights(path: str | Path) -> tuple[Network, ModelSpec]:
             network = Network(spec.architecture, spec.charset.classes)
     except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as fault:
         raise damaged(path, f"no network can be built from its description: {fault}") from None
+    tensors = {name: tensor.float() if tensor.dtype == torch.half else tensor for name, tensor in tensors.items()}
     _compare(path, network.state_dict(), tensors)
     network.load_state_dict(tensors, assign=True)
     return network, spec

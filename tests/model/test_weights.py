@@ -50,6 +50,20 @@ def test_saving_is_the_same_every_time(
     assert (tmp_path / "again.safetensors").read_bytes() == stored[".safetensors"].read_bytes()
 
 
+def test_halves_take_half_the_room_and_say_the_same(
+    stored: dict[str, Path], network: Network, spec: ModelSpec, tmp_path: Path
+) -> None:
+    path = tmp_path / "halves.safetensors"
+    save_weights(path, network, spec, halves=True)
+    weights, others = (sum(t.nbytes for t in load_file(file).values()) for file in (path, stored[".safetensors"]))
+    assert weights < 0.51 * others
+    loaded, loaded_spec = load_weights(path)
+    assert loaded_spec == spec
+    images = torch.rand(2, 1, 24, 90)
+    torch.testing.assert_close(loaded.eval()(images), network(images), rtol=0, atol=0.01)
+    assert {tensor.dtype for tensor in loaded.parameters()} == {torch.float32}
+
+
 def test_full_disk_keeps_the_old_model(
     stored: dict[str, Path], network: Network, spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,8 +92,8 @@ def widen(tensors: Tensors) -> None:
     tensors["head.weight"] = torch.ones(12, 10)
 
 
-def halve(tensors: Tensors) -> None:
-    tensors["head.weight"] = tensors["head.weight"].half()
+def double(tensors: Tensors) -> None:
+    tensors["head.weight"] = tensors["head.weight"].double()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +102,7 @@ def halve(tensors: Tensors) -> None:
         (drop, "tensor head.bias is missing; "),
         (add, "tensor head.gain has no place in the network; "),
         (widen, "tensor head.weight is 12x10 and not 11x10; "),
-        (halve, "tensor head.weight is torch.float16 and not torch.float32; "),
+        (double, "tensor head.weight is torch.float64 and not torch.float32; "),
     ],
 )
 def test_weights_that_do_not_fit(
