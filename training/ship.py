@@ -4,6 +4,8 @@
 usage: ship.py BEST.safetensors latin --calibrate DIR [--lines OTHER.safetensors] [--words WORDS.safetensors]
                [--accurate LARGER.safetensors --language latin.lm]
        ship.py BEST.safetensors latin --calibrate DIR --keep latin-accurate.onnx [--words WORDS.safetensors]
+               [--also OTHER.safetensors]
+       ship.py OLD.safetensors historical --calibrate DIR
 
 The card is `NAME.json` beside this file: data, licence, weaknesses; `card.py` adds the scores once they are measured.
 --calibrate fits the confidence on labelled lines that the model has not learned from, 5,000 of them or more (`ocrnn
@@ -11,7 +13,8 @@ synth -n 5000` with another seed), once for the weights and once for the eight b
 once more on those that it looks at again. --lines gives it another network for second looks at lines, --words one for
 words. --accurate also writes NAME-accurate.onnx: the same weights in real numbers, which look again at whatever they
 are not sure of, together with the other networks and a larger one, and know then the language that `language.py` made.
-With --keep both files are made of what a model has already, but for --words where that is given.
+With --keep both files are made of what a model has already, but for --words where that is given; --also adds one more
+network for lines.
 """
 
 from __future__ import annotations
@@ -71,12 +74,15 @@ def main() -> None:
     parser.add_argument("--words", type=Path)
     parser.add_argument("--accurate", type=Path)
     parser.add_argument("--language", type=Path)
+    parser.add_argument("--also", type=Path, help="one more network for lines, beside those that --keep keeps")
     parser.add_argument("--keep", type=Path, metavar="MODEL", help="take other networks and language from this model")
     arguments = parser.parse_args()
     if (arguments.accurate is None) != (arguments.language is None):
         parser.error("--accurate and --language belong together")
     if arguments.keep and (arguments.lines or arguments.accurate):
         parser.error("--keep stands for --lines, --accurate and --language")
+    if arguments.also and not arguments.keep:
+        parser.error("--also goes with --keep; a first network for lines is --lines")
     network, spec = load_weights(arguments.weights)
     card = json.loads((HERE / f"{arguments.name}.json").read_text(encoding="utf-8"))
     about = {"name": arguments.name, "date": date.today().isoformat(), **card}
@@ -88,6 +94,9 @@ def main() -> None:
     if arguments.keep:
         beside = _replaced(((_knows(its.spec), its.content()) for its in file.further(arguments.keep, spec)), beside)
         language = file.header(arguments.keep).language
+    if arguments.also:
+        added = ("lines", _further(arguments.also, spec, lines, "lines"))
+        beside = _in_order([*beside, added])
     fitted = calibrate(TorchModel(network, spec), lines, most=_LINES)
     spec = _calibrated(spec, fitted)
     if language:
@@ -114,8 +123,13 @@ def main() -> None:
 def _replaced(kept: Iterable[_Network], given: Sequence[_Network]) -> list[_Network]:
     """Networks that a model has, all of a kind left out where one is given: those for lines, for words, for both."""
     kinds = {knows for knows, _ in given}
+    return _in_order([*(each for each in kept if each[0] not in kinds), *given])
+
+
+def _in_order(networks: Iterable[_Network]) -> list[_Network]:
+    """Those for lines first, then those for words, then those for both."""
     order = ("lines", "words", "both")
-    return sorted((*(each for each in kept if each[0] not in kinds), *given), key=lambda each: order.index(each[0]))
+    return sorted(networks, key=lambda each: order.index(each[0]))
 
 
 def _further(weights: Path, own: ModelSpec, lines: Sequence[Sample], knows: str) -> bytes:

@@ -75,6 +75,12 @@ def test_what_is_shipped_and_shipped_again_with_another_network_for_words(
     assert networks(fast) == [of_lines, of_words]
     assert file.header(accurate).language == file.header(old).language
 
+    old.write_bytes(accurate.read_bytes())
+    run(monkeypatch, own, "latin", *calibrate, "--keep", old, "--also", larger)
+    assert [knows for knows, _ in networks(accurate)] == ["lines", "lines", "words", "both"]
+    assert [network for network in networks(accurate) if network in networks(old)] == networks(old)
+    assert networks(fast) == networks(accurate)[:3]
+
 
 def test_of_two_networks_of_a_kind_both_are_kept() -> None:
     kept = [("words", b"1"), ("lines", b"2"), ("lines", b"3"), ("both", b"4")]
@@ -87,6 +93,7 @@ def test_of_two_networks_of_a_kind_both_are_kept() -> None:
     [
         (["--accurate", "a.safetensors"], "--accurate and --language belong together"),
         (["--keep", "a.onnx", "--lines", "b.safetensors"], "--keep stands for"),
+        (["--also", "a.safetensors"], "--also goes with --keep"),
     ],
 )
 def test_options_that_contradict(
