@@ -82,19 +82,42 @@ def test_avx_512_alone_is_timed(
     assert asked == [gained], "no clock decides what must be the same each time"
 
 
+def test_another_device_is_not_judged_by_the_processor_beside_it(
+    network: Network, chip: Callable[..., None], clock: Callable[[float], list[float]]
+) -> None:
+    asked = clock(1.9)
+    for amx in (True, False):
+        chip(amx=amx, avx512=True)
+        assert settled("auto", network, torch.device("mps")) == "fp32"
+    assert not asked
+
+
+@pytest.mark.parametrize(("emulated", "expected"), [(False, "bf16"), (True, "fp32")])
+def test_a_gpu_that_only_emulates_bfloat16_has_no_units(
+    network: Network, monkeypatch: pytest.MonkeyPatch, emulated: bool, expected: str
+) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or not emulated
+    )
+    assert settled("auto", network, torch.device("cuda")) == expected
+
+
 def test_a_torch_that_cannot_be_asked_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
     assert not has_units(CPU)
 
 
 class Timed(nn.Module):
-    """Takes 2 ms for a step in bfloat16 and 12 ms in floats of 32 bits, by a clock of its own; one step far longer."""
+    """Takes as long for a step in bfloat16, six times that in floats of 32 bits, by a clock of its own; most of it goes
+    backward. Some of its steps, counted from 1, take `late` longer."""
 
-    def __init__(self, architecture: Any) -> None:
+    def __init__(self, architecture: Any, seconds: float, late: dict[int, float]) -> None:
         super().__init__()
         self.architecture = architecture
         self.weight = nn.Parameter(torch.ones(1))
-        self.clock = 0.0
+        self.weight.register_hook(self.go_back)
+        self.seconds, self.late = seconds, late
+        self.clock = 100.0
         self.steps = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Timed":
@@ -103,14 +126,28 @@ class Timed(nn.Module):
     def training_log_probs(self, images: torch.Tensor) -> tuple[torch.Tensor, None]:
         assert self.training
         self.steps += 1
-        self.clock += 1.0 if self.steps == 6 else 0.002 if torch.is_autocast_enabled("cpu") else 0.012
+        self.clock += self.seconds / 2 + self.late.get(self.steps, 0.0)
+        self.takes = self.seconds / 2 if torch.is_autocast_enabled("cpu") else self.seconds * 5.5
         return self.weight * images.mean(), None
 
+    def go_back(self, _: torch.Tensor) -> None:
+        self.clock += self.takes
 
-def test_the_clock_compares_steps_and_bears_a_slow_one(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Timed(spec.architecture)
+
+@pytest.mark.parametrize(
+    ("seconds", "late", "most"),
+    [
+        (0.002, {4: 1.0}, 2.0),  # other work comes in between
+        (2.0, {1: 9.0, 2: 9.0}, 50.0),  # a machine that has time for few, of which the first prepare the others
+    ],
+)
+def test_the_clock_compares_steps_and_bears_slow_ones(
+    seconds: float, late: dict[int, float], most: float, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Timed(spec.architecture, seconds, late)
     monkeypatch.setattr(time, "perf_counter", lambda: network.clock)
     assert gain(network) == pytest.approx(6)  # type: ignore[arg-type]
+    assert network.clock - 100 < most
 
 
 def test_measuring_leaves_the_network_as_it_was(network: Network) -> None:
