@@ -41,7 +41,7 @@ def blocked(graph: Any) -> Any:
     first = next(node for node in inside.node if node.op_type == "Conv")
     ends = next(node for node in inside.node if node.input[0] == first.output[0])
     stored = {tensor.name: tensor for tensor in inside.initializer}
-    kept = {attribute.name: list(attribute.ints) for attribute in first.attribute}
+    kept = {attribute.name: attribute.ints for attribute in first.attribute}
     size, step, pad = kept["kernel_shape"][0], kept["strides"][0], kept["pads"][0]
     rows, columns = step, _SIDE * step
     spec = ModelSpec.from_json({prop.key: prop.value for prop in graph.metadata_props}[KEY])

@@ -56,6 +56,19 @@ def test_it_computes_the_same(stages: tuple[Stage, ...], backbone: Backbone) -> 
         np.testing.assert_allclose(run(changed, images), run(graph, images), atol=1e-5)
 
 
+@pytest.mark.parametrize("stages", STAGES.values(), ids=list(STAGES))
+def test_it_has_one_convolution_for_another_and_no_more_weights_than_it_takes(stages: tuple[Stage, ...]) -> None:
+    graph = graph_of(stages)
+    changed = blocked(graph)
+    before, after = ([node.op_type for node in each.graph.node].count("Conv") for each in (graph, changed))
+    assert after == before
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in changed.graph.initializer}
+    assert stored.keys() <= {name for node in changed.graph.node for name in node.input}
+    first = next(node for node in changed.graph.node if node.op_type == "Conv")
+    kernel = stored[first.input[1]]  # (2 K, r c, y, x)
+    assert kernel[:, :, [0, -1]].any(axis=(0, 1, 3)).all() and kernel[..., [0, -1]].any(axis=(0, 1, 2)).all()
+
+
 @pytest.mark.parametrize(
     ("stages", "height"),
     [
@@ -67,4 +80,10 @@ def test_it_computes_the_same(stages: tuple[Stage, ...], backbone: Backbone) -> 
 )
 def test_what_has_no_whole_blocks_stays_as_it_is(stages: tuple[Stage, ...], height: int) -> None:
     graph = graph_of(stages, height=height)
+    assert blocked(graph) == graph
+
+
+def test_a_layer_that_ends_in_something_else_stays_as_it_is() -> None:
+    graph = graph_of(STAGES["five by five, two at a time"])
+    next(node for node in graph.graph.node if node.op_type == "Relu").op_type = "Sigmoid"
     assert blocked(graph) == graph
