@@ -40,6 +40,14 @@ def test_inputs_that_know_nothing_of_one_another_are_rounded_each() -> None:
     assert np.array_equal(rounded(weights, np.ones(6), np.diag(np.arange(1.0, 8.0))), np.rint(weights))
 
 
+def test_it_is_the_same_whatever_the_inputs_are_measured_in() -> None:
+    covariance = 0.95 ** np.abs(np.subtract.outer(range(9), range(9)))
+    weights = np.random.default_rng(3).normal(scale=3, size=(40, 9))
+    wanted = rounded(weights, np.ones(40), covariance)
+    for factor in (2.0**-20, 2.0**20):
+        assert np.array_equal(rounded(weights, np.ones(40), factor * covariance), wanted)
+
+
 def test_nothing_is_beyond_the_most() -> None:
     weights = np.array([[-900.0, 64.2, 63.7, 900.0]])
     assert rounded(weights, np.ones(1), np.zeros((4, 4))).tolist() == [[-MOST, MOST, MOST, MOST]]
@@ -51,6 +59,8 @@ def test_statistics_are_of_what_the_layers_take() -> None:
     network = Network(architecture, 4).eval()
     graph = build_graph(network, ModelSpec(Charset("abc"), LineFormat(12), architecture))
     layers = [node for node in graph.graph.node if node.op_type in ("Conv", "MatMul")]
+    assert [layer.op_type for layer in layers] == ["Conv", "Conv", "MatMul"]
+    layers[1].attribute.remove(next(each for each in layers[1].attribute if each.name == "strides"))  # 1 unless told
     lines = [np.random.default_rng(n).random((1, 12, 32 + 16 * n), np.float32) for n in range(3)]
 
     def session(model: Any) -> Any:
@@ -64,7 +74,6 @@ def test_statistics_are_of_what_the_layers_take() -> None:
             seen[0] += torch.nn.functional.unfold(line[None], 5, padding=2, stride=2)[0].T
             seen[1] += torch.nn.functional.unfold(maps, 3, padding=1)[0].T
             seen[2] += network.rnn(network.features(line[None]))[0].flatten(0, 1)
-    assert [layer.op_type for layer in layers] == ["Conv", "Conv", "MatMul"]
     for layer, rows in zip(layers, seen, strict=True):
         inputs = torch.stack(rows).double().numpy()
         mean, covariance = found[layer.name]
