@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -15,10 +17,12 @@ from ocrnn.charset import Charset
 from ocrnn.decoding.ctc import greedy, tempered
 from ocrnn.image import Line, LineFormat, load_lines
 from ocrnn.model import file
+from ocrnn.model.blocks import PREFIX, blocked
 from ocrnn.model.executors import Model
 from ocrnn.model.export import build_graph, save_graph
 from ocrnn.model.network import Network
 from ocrnn.model.quantise import DRAWN_LINES, count_changes, draw_lines, quantise
+from ocrnn.model.reals import real
 from ocrnn.model.runtime import find, further, open_model
 from ocrnn.model.weights import load_weights
 from ocrnn.spec import Architecture, ModelSpec, Stage
@@ -107,6 +111,12 @@ def test_what_is_whole_and_what_stays_real(both: tuple[Path, Path]) -> None:
     (head,) = (node.input[1] for node in graph.node if node.op_type == "MatMul")
     assert all(made_by[name].op_type == "DequantizeLinear" for name in [*kernels, head])
     assert {node.op_type for node in graph.node} >= {"DynamicQuantizeLSTM", "LogSoftmax"}
+    # What moves numbers about takes whole ones between the blocks and the convolutions behind them, and nowhere else.
+    behind = list(graph.node)[[node.op_type for node in graph.node].index("Conv") :]
+    moving = [node for node in behind if node.op_type in ("Reshape", "Transpose")]
+    for node in moving:
+        assert (made_by[node.input[0]].op_type == "DequantizeLinear") == node.name.startswith(PREFIX), node.name
+    assert {node.name.startswith(PREFIX) for node in moving} == {True, False}
     # 7 bits: a sum of two products must fit into 16 bits on processors without VNNI.
     whole = [tensor for tensor in stored.values() if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) > 1]
     assert len(whole) == 4 + 1 + 4 + 4  # convolutions, head; W and R of two layers, each with its zero points
@@ -147,6 +157,28 @@ def test_weights_rounded_by_what_goes_through_are_nearer_than_those_rounded_each
         model, real = open_model(tmp_path / "m.onnx"), open_model(tmp_path / "real.onnx")
         errors.append(sum(float(np.abs(model.infer(x[None]) - real.infer(x[None])).mean()) for x in lines))
     assert errors[0] < 0.8 * errors[1]
+
+
+def test_a_convolution_makes_on_average_what_it_made(taught: tuple[Network, ModelSpec]) -> None:
+    """What rounding its weights does to a mean goes into its bias."""
+    graph, lines = blocked(build_graph(*taught)), draw_lines(FORMAT, 8)
+    means = []
+    for each in (graph, real(quantise(build_graph(*taught), lines))):
+        first = next(node for node in each.graph.node if node.op_type == "Conv")
+        each.graph.output.append(onnx.ValueInfoProto(name=first.output[0]))
+        session = onnxruntime.InferenceSession(each.SerializeToString(), providers=["CPUExecutionProvider"])
+        made = [session.run([first.output[0]], {"images": line[None]})[0][0] for line in lines]
+        means.append(np.concatenate(made, axis=2).mean(axis=(1, 2)))
+    np.testing.assert_allclose(means[1], means[0], atol=1e-3)
+
+
+def test_it_says_nothing_and_leaves_the_log_as_it_was(
+    taught: tuple[Network, ModelSpec], caplog: pytest.LogCaptureFixture
+) -> None:
+    quantise(build_graph(*taught), draw_lines(FORMAT, 2))
+    assert not caplog.records
+    logging.warning("heard")
+    assert [record.message for record in caplog.records] == ["heard"]
 
 
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
