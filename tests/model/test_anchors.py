@@ -70,6 +70,8 @@ def test_the_network_computes_what_it_did(shape: str) -> None:
     changed = anchored(graph, 1e3)
     np.testing.assert_allclose(infer(changed, lines(3)), infer(graph, lines(3)), atol=2e-5)
     assert graph.SerializeToString(deterministic=True) == before
+    used = {"log_probs"}.union(*(node.input for node in changed.graph.node))
+    assert all(used.intersection(node.output) for node in changed.graph.node), "nothing that made the first states"
 
 
 @pytest.mark.parametrize("gain", [1.0, 5.0])
