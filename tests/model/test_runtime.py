@@ -108,6 +108,17 @@ def test_infer_refuses_what_are_no_lines(
         open_model(stored[suffix]).infer(np.zeros(shape, type_))
 
 
+def test_a_graph_for_single_lines_takes_several_one_by_one(
+    stored: dict[str, Path], images: Images, tmp_path: Path
+) -> None:
+    graph = onnx.load(stored[".onnx"])
+    graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 1
+    onnx.save(graph, tmp_path / "single.onnx")
+    wanted = open_model(stored[".onnx"]).infer(images)
+    np.testing.assert_allclose(open_model(tmp_path / "single.onnx").infer(images), wanted, atol=1e-5)
+
+
 def test_torch_reads_in_reading_mode(network: Network, spec: ModelSpec, images: Images) -> None:
     model = TorchModel(network, spec)
     wanted = model.infer(images)
