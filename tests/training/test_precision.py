@@ -115,7 +115,7 @@ class Timed(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.weight = nn.Parameter(torch.ones(1))
-        self.weight.register_hook(self.go_back)
+        self.weight.register_hook(self.go_back)  # type: ignore[no-untyped-call]
         self.seconds, self.late = seconds, late
         self.clock = 100.0
         self.steps = 0
