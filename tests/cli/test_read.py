@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ocrnn.cli import read
 from ocrnn.data.labels import read_labels
 from ocrnn.decoding.arpa import arpa
 from ocrnn.decoding.kneser_ney import estimate
@@ -1209,3 +1210,18 @@ def test_an_animation_is_a_line_for_each_frame_or_one_line(run: Run, bars: Bars,
     assert run("read", "clip.gif", "--frames", "fuse").stdout == "407\n"
     (record,) = json.loads(run("read", "clip.gif", "-f", "json", "--frames", "fuse").stdout)
     assert (record["frames"], record["path"]) == (3, "clip.gif")
+
+
+@pytest.mark.parametrize("library", [object(), None])
+def test_where_the_c_library_has_no_arenas_they_are_left_alone(
+    library: object | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of macOS and musl lack the call, and Windows refuses to open what has no name."""
+
+    def opened(_: None) -> object:
+        if library is None:
+            raise TypeError
+        return library
+
+    monkeypatch.setattr("ctypes.CDLL", opened)
+    read._few_arenas()
